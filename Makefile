@@ -1,0 +1,116 @@
+# Works with GNU make 3.81, the one that macOS ships.
+#
+# Everything runs in .venv, which is made on first use with PYTHON, or else with the first of the
+# interpreters below that fits. Stamps in .venv say what is installed there, so that pip, and with
+# it the network, is only asked when pyproject.toml has changed.
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+
+VENV    := .venv
+PY      := $(VENV)/bin/python
+PIP     := $(PY) -m pip install --quiet --disable-pip-version-check
+DEMO    := gputail-data/demo
+SOURCES  = eventlog gputail ingest query tests $(if $(wildcard bench/*.py),bench)
+
+# --- the interpreter ---------------------------------------------------------------------------
+
+CANDIDATES := $(if $(PYTHON),"$(PYTHON)",python3.14 python3.13 python3.12 python3.11 python3)
+
+# Prints "ok", or what is wrong with the interpreter that runs it.
+PROBE := import sys; from importlib.util import find_spec; v = sys.version_info; \
+	print("is not CPython" if sys.implementation.name != "cpython" \
+	else "is %d.%d" % v[:2] if v < (3, 11) \
+	else "has no venv or ensurepip" if not (find_spec("venv") and find_spec("ensurepip")) else "ok")
+
+# Prints "ok NAME" for the first candidate that fits, else what was found.
+FIND = found=; for python in $(CANDIDATES); do \
+	command -v "$$python" >/dev/null 2>&1 || continue; \
+	verdict=`"$$python" -c '$(PROBE)' 2>/dev/null` || verdict="does not run"; \
+	if [ "$$verdict" = ok ]; then echo "ok $$python"; exit 0; fi; \
+	found="$$found$${found:+, }$$python $$verdict"; \
+	done; echo "no $${found:-none of them}"
+
+NO_PYTHON = gputail needs CPython 3.11 or newer with the venv module. \
+	Looked for $(subst ",,$(CANDIDATES)); found: $(wordlist 2,99,$(PICKED)). \
+	Install it (Debian, Ubuntu: apt install python3 python3-venv; macOS: brew install python) \
+	or name one: make PYTHON=/path/to/python3
+
+# Prints "ok" if .venv is there and of the interpreter that is asked for.
+IDENTITY := import sys; assert sys.version_info >= (3, 11); print(sys.base_prefix, sys.version)
+VENV_STATE := $(shell "$(PY)" -c 'import pip' 2>/dev/null && now=`"$(PY)" -c '$(IDENTITY)' 2>/dev/null` && \
+	{ test -z "$(PYTHON)" || test "$$now" = "`"$(PYTHON)" -c '$(IDENTITY)' 2>/dev/null`"; } && echo ok)
+
+$(VENV)/.made: $(if $(VENV_STATE),,FORCE)
+	$(if $(VENV_STATE),,$(eval PICKED := $(shell $(FIND))))
+	$(if $(VENV_STATE)$(filter ok,$(firstword $(PICKED))),,$(error $(strip $(NO_PYTHON))))
+	@$(if $(VENV_STATE),:,"$(wordlist 2,99,$(PICKED))" -m venv --clear $(VENV))
+	@touch $@
+
+# --- what is installed -------------------------------------------------------------------------
+
+$(VENV)/.runtime: $(VENV)/.made pyproject.toml
+	@echo "Installing gputail into $(VENV)"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.made pyproject.toml
+	@echo "Installing gputail and what its tests need into $(VENV)"
+	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.runtime $@
+
+$(VENV)/.bench: $(VENV)/.made pyproject.toml
+	@echo "Installing gputail and what its benchmarks need into $(VENV)"
+	@$(PIP) --editable '.[bench]'
+	@touch $(VENV)/.runtime $@
+
+# --- targets -----------------------------------------------------------------------------------
+
+.PHONY: help install build run test cover lint check fmt bench reliability FORCE
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "PYTHON=python3.13 chooses the interpreter; without it the first of"
+	@echo "python3.14, python3.13, python3.12, python3.11 and python3 that fits is taken."
+
+install: $(VENV)/.runtime ## install gputail into .venv
+
+build: $(VENV)/.dev ## build the wheel and the sdist into dist/
+	@$(PY) -m build --outdir dist .
+
+run: $(VENV)/.runtime ## write a demo log and look into it
+	@rm -rf $(DEMO)
+	$(PY) -m eventlog.demo $(DEMO)
+	$(PY) -m gputail log segments --data-dir $(DEMO)
+	$(PY) -m gputail log dump --data-dir $(DEMO) --limit 3
+	$(PY) -m gputail log verify --data-dir $(DEMO)
+
+PYTEST := PYTHONASYNCIODEBUG=1 $(PY) -m pytest
+
+# The second report speaks only where it fails: pytest's closing line stays the last one.
+test: $(VENV)/.dev ## run the tests, print their coverage, hold its thresholds
+	@$(PYTEST) -n 2 --dist worksteal --cov --cov-report=term
+	@report=`$(PY) -m coverage report --include='eventlog/record/*,eventlog/storage/*' --fail-under=100` \
+		|| { echo "$$report"; echo "eventlog/record and eventlog/storage must be covered whole"; exit 1; }
+
+cover: $(VENV)/.dev ## run the tests, write their coverage to htmlcov/
+	@$(PYTEST) -n 2 --dist worksteal --cov --cov-report=html
+
+lint: $(VENV)/.dev ## ruff, mypy and the import contracts
+	@$(PY) -m ruff format --check $(SOURCES)
+	@$(PY) -m ruff check $(SOURCES)
+	@$(PY) -m mypy $(SOURCES)
+	@$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
+
+check: lint test ## lint, then test
+
+fmt: $(VENV)/.dev ## format, and fix what ruff can
+	@$(PY) -m ruff check --fix --exit-zero --quiet $(SOURCES)
+	@$(PY) -m ruff format $(SOURCES)
+
+bench: $(VENV)/.bench ## measure, and hold the gates
+	@$(PY) -m bench
+
+reliability: $(VENV)/.dev ## the long tests: crashes, faults, mutants
+	@GPUTAIL_LONG=1 $(PYTEST) -m long

@@ -1,0 +1,129 @@
+"""Reading a partition by offset and by time, across its segments and past its damage."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+from eventlog.errors import DamagedRangeError, EventLogError, OffsetOutOfRangeError, StorageFailedError
+from eventlog.record.batch import decode_batch
+from eventlog.record.header import BatchHeader
+from eventlog.storage.scan import Damage, DamageKind, Place
+from eventlog.storage.segment import Segment
+from eventlog.storage.segment_reader import LogRange, SegmentReader
+from eventlog.storage.settings import DamagedPolicy
+
+
+class TimedOffset(NamedTuple):
+    """A record's timestamp (ms since 1970) and its offset."""
+
+    timestamp_ms: int
+    offset: int
+
+
+class ReadableLog(Protocol):
+    """What a reader must know of a partition; read afresh after each wait."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def segments(self) -> Sequence[Segment]: ...
+    @property
+    def log_start_offset(self) -> int: ...
+    @property
+    def log_end_offset(self) -> int: ...
+    @property
+    def high_watermark(self) -> int: ...
+    @property
+    def damaged_policy(self) -> DamagedPolicy: ...
+
+    def readable_end(self, segment: Segment) -> Place:
+        """How far consumers may read in a segment."""
+        ...
+
+
+async def read(log: ReadableLog, reader: SegmentReader, offset: int, bytes_max: int) -> LogRange | None:
+    """Whole batches from the one that holds `offset` on; None at the high watermark.
+
+    Up to `bytes_max` of one segment, but at least one batch. Release the range after use. Raises
+    OffsetOutOfRangeError, and DamagedRangeError where the topic does not skip damage.
+    """
+    while True:
+        if not log.log_start_offset <= offset <= log.log_end_offset:
+            raise OffsetOutOfRangeError(
+                f"{log.name}: offset {offset} is not in the log, which holds "
+                f"{log.log_start_offset} to {log.log_end_offset}"
+            )
+        if offset >= log.high_watermark:
+            return None
+        try:
+            found = await _read_segment(log, reader, offset, bytes_max)
+        except OSError as error:
+            if offset < log.log_start_offset:  # retention was faster
+                continue
+            raise StorageFailedError(f"{log.name}: offset {offset} cannot be read: {error}") from error
+        if isinstance(found, LogRange) or found is None:
+            return found
+        if log.damaged_policy is DamagedPolicy.REFUSE:
+            raise DamagedRangeError(
+                f"{log.name}: offsets {found.offset} to {found.next_offset - 1} are damaged "
+                f"({found.kind.value}, byte {found.position}); read on from {found.next_offset}",
+                first_offset=found.offset,
+                next_offset=found.next_offset,
+            )
+        offset = found.next_offset
+
+
+async def find_time(log: ReadableLog, reader: SegmentReader, timestamp_ms: int) -> TimedOffset | None:
+    """The first readable record below the high watermark that is not older than `timestamp_ms`."""
+    offset = log.log_start_offset
+    while offset < log.high_watermark:
+        segment = _segment_of(log.segments, offset)
+        if segment is None:
+            offset = log.segments[0].base_offset
+            continue
+        end = log.readable_end(segment)
+        batch = await reader.first_batch_at_time(segment, timestamp_ms, offset, end)
+        if batch is None:
+            if end.offset <= offset:
+                return None
+            offset = end.offset
+            continue
+        found = await reader.range_at(segment, batch.base_offset, 1, end)
+        assert isinstance(found, LogRange), "the batch was readable a moment ago"
+        with found:
+            timed = _first_record(found.read(), timestamp_ms, offset)
+        if timed is not None:
+            return timed
+        offset = batch.next_offset
+    return None
+
+
+def _first_record(data: bytes, timestamp_ms: int, from_offset: int) -> TimedOffset | None:
+    """The first such record; the batch's start where its producer sent records that nobody can decode."""
+    try:
+        records = decode_batch(data)
+    except EventLogError:
+        header = BatchHeader.parse(data)
+        return TimedOffset(header.max_timestamp_ms, max(header.base_offset, from_offset))
+    for record in records:
+        if record.timestamp_ms >= timestamp_ms and record.offset >= from_offset:
+            return TimedOffset(record.timestamp_ms, record.offset)
+    return None
+
+
+async def _read_segment(
+    log: ReadableLog, reader: SegmentReader, offset: int, bytes_max: int
+) -> LogRange | Damage | None:
+    """A range, the damage that `offset` lies in, or None where nothing more is readable yet."""
+    segment = _segment_of(log.segments, offset)
+    if segment is None:
+        first = log.segments[0]
+        return Damage(DamageKind.MISSING, 0, log.log_start_offset, 0, first.base_offset)
+    return await reader.range_at(segment, offset, bytes_max, log.readable_end(segment))
+
+
+def _segment_of(segments: Sequence[Segment], offset: int) -> Segment | None:
+    number = bisect_right(segments, offset, key=lambda segment: segment.base_offset) - 1
+    return segments[number] if number >= 0 else None

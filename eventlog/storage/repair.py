@@ -1,0 +1,120 @@
+"""Carrying out a recovery plan: set aside, cut, flush, and only then call it the log's end.
+
+Every step can be interrupted and the whole begun again: what is cut is durable in quarantine first,
+segments go last to first, and the recovery point moves when everything that it covers has been flushed.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+
+from eventlog.storage.atomic_file import replace_file
+from eventlog.storage.disk import Disk, OpenMode, sync_directory
+from eventlog.storage.partition_files import SNAPSHOT_SUFFIX, segment_names
+from eventlog.storage.producer_state import pack_snapshot
+from eventlog.storage.quarantine import Quarantine
+from eventlog.storage.recovery import RecoveryPlan, TornTail
+from eventlog.storage.scan import Place
+from eventlog.storage.segment import LOG_SUFFIX, Segment, file_name
+from eventlog.storage.segment_index import SegmentIndex
+from eventlog.storage.state_file import StateFile
+from eventlog.storage.state_slots import State
+
+SNAPSHOTS_KEPT = 2
+
+
+@attrs.frozen
+class Repair:
+    """Brings a partition's folder into the state that a plan describes."""
+
+    disk: Disk
+    folder: Path
+    label: str
+    quarantine: Quarantine
+    index_interval_bytes: int
+
+    async def run(self, plan: RecoveryPlan, state_file: StateFile, now_ms: int) -> list[Path]:
+        """Do what the plan asks for and leave the last segment open for appends.
+
+        Returns the files that went to quarantine. `plan.segments` ends with the active segment.
+        """
+        kept = []
+        if plan.torn_tail is not None:
+            kept = await self.cut(plan.torn_tail)
+        await self._remove([*plan.files.leftovers, *self._names(plan.expired_segments)])
+        beyond = [offset for offset in plan.files.snapshot_offsets if offset > plan.end_offset]
+        await self._remove([file_name(offset, SNAPSHOT_SUFFIX) for offset in beyond])
+        if plan.begins_segment:
+            plan.segments.append(self._begin_segment(plan.end_offset, now_ms))
+        active = plan.segments[-1]
+        active.active_file = self.disk.open(active.log_path, OpenMode.WRITE)
+        if plan.is_clean:
+            return kept
+        for segment in plan.segments[plan.scanned_from :]:
+            await self._flush(segment)
+        await sync_directory(self.disk, self.folder)
+        await state_file.fill(State(plan.end_offset, plan.log_start_offset))
+        await self.save_snapshot(plan.end_offset, pack_snapshot(plan.producers))
+        return kept
+
+    async def cut(self, torn: TornTail) -> list[Path]:
+        """Copy the torn tail to quarantine, then take it off the log."""
+        kept = []
+        cuts = [(torn.base_offset, torn.position)] if torn.base_offset not in torn.removed_segments else []
+        for base_offset, position in cuts + [(base_offset, 0) for base_offset in torn.removed_segments]:
+            path = self.folder / file_name(base_offset, LOG_SUFFIX)
+            copy = await self.quarantine.keep(self.label, path, base_offset, position)
+            if copy is not None:
+                kept.append(copy)
+        for base_offset in reversed(torn.removed_segments):
+            await self._remove(self._names((base_offset,)))
+        for base_offset, position in cuts:
+            file = self.disk.open(self.folder / file_name(base_offset, LOG_SUFFIX), OpenMode.WRITE)
+            try:
+                file.truncate(position)
+                await self.disk.run(file.flush)
+            finally:
+                file.close()
+        await sync_directory(self.disk, self.folder)
+        return kept
+
+    async def remove_segment(self, base_offset: int) -> None:
+        """Delete a segment's files, the log last: an index without its segment is known for a leftover."""
+        await self._remove(self._names((base_offset,)))
+
+    async def save_snapshot(self, offset: int, data: bytes) -> None:
+        """Write a producer snapshot and forget all but the newest two."""
+        await replace_file(self.disk, self.folder / file_name(offset, SNAPSHOT_SUFFIX), data)
+        names = [entry.name for entry in await self.disk.list(self.folder)]
+        snapshots = sorted(name for name in names if name.endswith(SNAPSHOT_SUFFIX))
+        await self._remove(snapshots[:-SNAPSHOTS_KEPT])
+
+    async def _flush(self, segment: Segment) -> None:
+        """Make what the scan kept of a segment durable, and its index."""
+        file = self.disk.open(segment.log_path, OpenMode.WRITE)
+        try:
+            await self.disk.run(file.flush)
+        finally:
+            file.close()
+        if segment.index is not None:
+            if segment.active_file is None:
+                segment.index.seal(segment.end.offset)
+            write = segment.index_write()
+            await self.disk.run(lambda: write.execute(self.disk, durable=True))
+            write.done()
+
+    def _begin_segment(self, base_offset: int, now_ms: int) -> Segment:
+        segment = Segment(self.folder, base_offset, Place(0, base_offset), now_ms, self.index_interval_bytes)
+        segment.index = SegmentIndex(base_offset, self.index_interval_bytes)
+        self.disk.open(segment.log_path, OpenMode.CREATE).close()
+        return segment
+
+    async def _remove(self, names: list[str]) -> None:
+        for name in names:
+            if await self.disk.exists(self.folder / name):
+                await self.disk.unlink(self.folder / name)
+
+    def _names(self, base_offsets: tuple[int, ...]) -> list[str]:
+        return [name for base_offset in base_offsets for name in reversed(segment_names(base_offset))]

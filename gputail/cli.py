@@ -1,0 +1,156 @@
+"""The command line, and the one place where commands meet the outside world.
+
+Commands return their exit code and raise what went wrong; here every error that a user can cause
+becomes one line on stderr. Exit codes: 0 fine, 1 failed, 2 bad usage, 3 torn tail only,
+4 corruption found; 130 after an interrupt.
+
+Each package's commands are named by an import path and imported on use, so that `--help` stays fast.
+Each option is also an environment variable, `GPUTAIL_<OPTION>`, and a key of the settings file;
+a flag goes before the variable, the variable before the file, the file before the default.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
+from cyclopts.config import Dict, Env
+
+from eventlog.errors import EventLogError
+from gputail import __version__
+from gputail.settings import SettingsError, check_keys, option_of, read_settings
+
+EXIT_FINE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+_Tokens = Annotated[str, Parameter(show=False, allow_leading_hyphen=True)]
+
+
+class _Environment(Env):
+    """`GPUTAIL_<OPTION>`; a variable that is set to nothing counts as not set."""
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:
+        super().__call__(app, commands, arguments)
+        for argument in arguments:
+            argument.tokens = [t for t in argument.tokens if t.source != self.source or t.value]
+
+
+_ENVIRONMENT = _Environment("GPUTAIL_", command=False)
+
+
+def build_app() -> App:
+    """The whole command line, with nothing of the other packages imported yet."""
+    app = App(
+        name="gputail",
+        help="A durable, replayable telemetry log for GPU fleets.",
+        help_format="plaintext",
+        version=f"gputail {__version__}",
+        config=(_ENVIRONMENT,),
+        default_parameter=Parameter(negative=()),  # `--json=false` undoes what a variable or the file sets
+        suppress_keyboard_interrupt=False,
+    )
+    app.meta.suppress_keyboard_interrupt = False
+    app.command("eventlog.commands:log_app", name="log", help="Look into the files of a log, offline.")
+
+    @app.meta.default
+    def launch(*tokens: _Tokens, config: Path | None = None) -> int | None:
+        """Take the options that all commands share, then run the command.
+
+        Args:
+            tokens: The command and its arguments.
+            config: TOML file with a key for each option: data_dir is --data-dir.
+        """
+        if config is not None:
+            app.config = (_ENVIRONMENT, _settings_source(app, config))
+        code: int | None = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        return code
+
+    return app
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line (default: the process's own) and return its exit code."""
+    code = _run(argv)
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_stdout()
+    except OSError as error:
+        _drop_stdout()
+        _say(_describe(error))
+        code = code or EXIT_FAILED
+    return code
+
+
+def _run(argv: Sequence[str] | None) -> int:
+    """The exit code of one command line; whatever a user can cause is told in one line.
+
+    A reader that closes the pipe has what it wanted (`gputail log dump | head`): that is no failure.
+    A command whose exit code is a verdict handles it itself and goes on.
+    """
+    try:
+        code = build_app().meta(argv, exit_on_error=False, print_error=False, result_action="return_value")
+    except (CycloptsError, SettingsError) as error:
+        _say(str(error))
+        return EXIT_USAGE
+    except BrokenPipeError:
+        return EXIT_FINE
+    except (EventLogError, OSError) as error:
+        _say(_describe(error))
+        return EXIT_FAILED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    return EXIT_FINE if code is None else int(code)
+
+
+def _settings_source(app: App, path: Path) -> Dict:
+    """The settings file as a source of options, with every key known to some command."""
+    settings = read_settings(path)
+    check_keys(settings, _options(app), path)
+    named = {option_of(key).removeprefix("--"): value for key, value in settings.items()}
+    # Keys of other commands are left alone: check_keys has seen to those that nobody knows.
+    return Dict(named, source=str(path), use_commands_as_keys=False, allow_unknown=True)
+
+
+def _options(app: App) -> set[str]:
+    """The options of all commands; imports each of them, so only asked for where a file is given."""
+    options: set[str] = set()
+    for name, command in app.resolved_commands().items():
+        if name.startswith("-"):  # --help and --version
+            continue
+        if command.default_command is not None:
+            for argument in command.assemble_argument_collection():
+                options.update(argument.names)
+        options |= _options(command)
+    return options
+
+
+def _describe(error: EventLogError | OSError) -> str:
+    """The error as a user reads it: no errno, the file first."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _say(message: str) -> None:
+    """One line on stderr, if anybody reads it."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"gputail: {' '.join(message.split())}", file=sys.stderr, flush=True)
+
+
+def _drop_stdout() -> None:
+    """Send what is still buffered nowhere, so that the interpreter does not try again at exit."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(devnull, sys.stdout.fileno())
+    finally:
+        os.close(devnull)

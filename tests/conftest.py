@@ -1,0 +1,82 @@
+"""What every test gets: coroutine tests, seeds that are told, and skips that CI refuses."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import os
+import random
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+LONG = os.environ.get("GPUTAIL_LONG") == "1"
+NO_SKIP = os.environ.get("GPUTAIL_TEST_NO_SKIP") == "1"
+
+# A failure prints a blob that reproduces it. Two busy cores make deadlines and slow draws lie.
+settings.register_profile(
+    "commit", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile("long", settings.get_profile("commit"), max_examples=10_000)
+settings.load_profile("long" if LONG else "commit")
+
+
+@pytest.fixture
+def seed() -> int:
+    """The seed of a random test: told where the test fails, taken from GPUTAIL_TEST_SEED if set."""
+    chosen = os.environ.get("GPUTAIL_TEST_SEED")
+    value = random.SystemRandom().getrandbits(32) if chosen is None else int(chosen)
+    print(f"seed {value}: repeat with GPUTAIL_TEST_SEED={value}")
+    return value
+
+
+# --- coroutine tests ---------------------------------------------------------------------------
+
+
+def _in_a_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
+    """The coroutine test as a plain one: a loop of its own, in debug mode, closed with its tasks."""
+
+    @functools.wraps(test)
+    def run(*args: Any, **kwargs: Any) -> None:
+        with asyncio.Runner(debug=True) as runner:
+            runner.run(test(*args, **kwargs))
+
+    return run
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Let `async def` tests run, those of Hypothesis included (a loop for each example)."""
+    hypothesis = getattr(pyfuncitem.obj, "hypothesis", None)
+    if hypothesis is not None and inspect.iscoroutinefunction(hypothesis.inner_test):
+        hypothesis.inner_test = _in_a_loop(hypothesis.inner_test)
+    elif inspect.iscoroutinefunction(pyfuncitem.obj):
+        pyfuncitem.obj = _in_a_loop(pyfuncitem.obj)
+
+
+# --- skips -------------------------------------------------------------------------------------
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and GPUTAIL_TEST_NO_SKIP=1 forbids it: {report.longrepr}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A skipped test fails where none may be skipped."""
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """A skipped test file fails where none may be skipped."""
+    report = yield
+    _refuse_skip(report)
+    return report
