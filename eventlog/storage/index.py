@@ -109,7 +109,7 @@ class OffsetIndex:
         return self._place(self.entries.count_up_to(1, position) - 1)
 
     def after_position(self, position: int) -> Iterator[Place]:
-        """The known batches that begin after `position`, ascending; entries that are not good are left out."""
+        """The known batches that begin after `position`, ascending; bad entries are left out."""
         try:
             first = self.entries.count_up_to(1, position)
         except IndexDamagedError:

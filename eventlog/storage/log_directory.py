@@ -47,9 +47,8 @@ class LogDirectory:
     """
 
     def __init__(
-        self, path: Path, volume: Volume, flusher: Flusher, topics: Topics, cluster_id: str, lock: Lock
+        self, volume: Volume, flusher: Flusher, topics: Topics, *, cluster_id: str, lock: Lock
     ) -> None:
-        self.path = path
         self.topics = topics
         self.cluster_id = cluster_id
         self.flusher = flusher
@@ -85,7 +84,7 @@ class LogDirectory:
         except BaseException:
             lock.release()
             raise
-        return cls(path, volume, flusher, topics, cluster_id, lock)
+        return cls(volume, flusher, topics, cluster_id=cluster_id, lock=lock)
 
     @property
     def free_bytes(self) -> int:
@@ -126,7 +125,7 @@ class LogDirectory:
         await self.flusher.flush()
 
     async def run(self) -> None:
-        """Flush as appends ask for it, and look after everything else each settle interval, until cancelled."""
+        """Flush as appends ask for it, see to the rest each settle interval, until cancelled."""
         interval_s = self._volume.settings.settle_interval_ms / 1000
         async with asyncio.TaskGroup() as tasks:
             if self._volume.settings.flush is FlushPolicy.GROUP:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import attrs
 
@@ -41,7 +42,7 @@ class Lease:
         if self._forgotten and self._readers == 0:
             self.file.close()
 
-    def __enter__(self) -> Lease:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -10,28 +10,32 @@ from __future__ import annotations
 
 import asyncio
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import attrs
 
-from eventlog.errors import BatchTooLargeError, OffsetOutOfRangeError, StorageFailedError, UnknownTopicError
+from eventlog.errors import (
+    BatchTooLargeError,
+    OffsetOutOfRangeError,
+    StorageFailedError,
+    UnknownTopicError,
+)
 from eventlog.record.batch import check_batch, patch_batch
 from eventlog.record.header import BatchHeader
 from eventlog.storage import partition_reader
-from eventlog.storage.disk import OpenMode
 from eventlog.storage.durability import DurabilityWaiters
 from eventlog.storage.flush_work import FlushWork
 from eventlog.storage.partition_files import STATE_NAME
 from eventlog.storage.partition_reader import TimedOffset
-from eventlog.storage.producer_state import pack_snapshot
+from eventlog.storage.producer_state import ProducerState, pack_snapshot
 from eventlog.storage.recovery import RecoveryPlan, plan_recovery
 from eventlog.storage.repair import Repair
 from eventlog.storage.retention import Aged, beyond_size, expired_by_age
 from eventlog.storage.scan import Place, ScannedBatch
 from eventlog.storage.segment import Segment
-from eventlog.storage.segment_index import SegmentIndex
+from eventlog.storage.segment_chain import SegmentChain
 from eventlog.storage.segment_reader import LogRange
 from eventlog.storage.settings import DamagedPolicy, FlushPolicy, TopicSettings
 from eventlog.storage.state_file import StateFile
@@ -61,25 +65,22 @@ class PartitionLog:
     """The log of one partition; made by `open`."""
 
     def __init__(
-        self, volume: Volume, topic: str, number: int, folder: Path, settings: TopicSettings
+        self, volume: Volume, name: str, settings: TopicSettings, repair: Repair, state_file: StateFile
     ) -> None:
-        self.name = f"{topic}-{number}"
-        self.segments: list[Segment] = []
-        self.log_start_offset = 0
+        self.name = name
         self.settings = settings
         self.waiters = DurabilityWaiters()
-        self.recovered: RecoveryPlan
-        self.quarantined: list[Path] = []
         self.failure: OSError | None = None
+        self.quarantined: list[Path] = []
         self.on_append: Callable[[PartitionLog], None] = lambda _: None
+        self.recovered: RecoveryPlan
+        self.producers: ProducerState
+        self.log_start_offset: int
+        self._chain: SegmentChain
         self._volume = volume
-        self._folder = folder
-        self._repair = Repair(
-            volume.disk, folder, self.name, volume.quarantine, settings.index_interval_bytes
-        )
+        self._repair = repair
+        self._state_file = state_file
         self._life = 0
-        self._state_file: StateFile
-        self._unsettled: list[tuple[Segment, bytes]] = []
         self._upkeep = asyncio.Lock()
 
     @classmethod
@@ -87,30 +88,35 @@ class PartitionLog:
         cls, volume: Volume, topic: str, number: int, folder: Path, settings: TopicSettings
     ) -> PartitionLog:
         """Recover the partition in `folder` and open it for appends; an empty folder is a new partition."""
-        log = cls(volume, topic, number, folder, settings)
+        name = f"{topic}-{number}"
+        repair = Repair(volume.disk, folder, name, volume.quarantine, settings.index_interval_bytes)
         plan = await plan_recovery(volume.disk, folder, settings.index_interval_bytes)
-        log._state_file = await StateFile.open(volume.disk, folder / STATE_NAME, plan.slot)
+        state_file = await StateFile.open(volume.disk, folder / STATE_NAME, plan.slot)
+        log = cls(volume, name, settings, repair, state_file)
         try:
-            log.quarantined = await log._begin(plan)
+            await log._begin(plan)
         except BaseException:
-            log._state_file.close()
+            state_file.close()
             raise
         return log
 
     # --- what is known -----------------------------------------------------------------------
 
     @property
+    def segments(self) -> Sequence[Segment]:
+        return self._chain.segments
+
+    @property
     def log_end_offset(self) -> int:
-        return self.segments[-1].end.offset
+        return self._chain.end.offset
 
     @property
     def recovery_point(self) -> int:
-        return self._durable_end.offset
+        return self._chain.durable_end.offset
 
     @property
     def high_watermark(self) -> int:
-        follows_append = self._volume.settings.flush is FlushPolicy.OS
-        return self.log_end_offset if follows_append else self._durable_end.offset
+        return self.log_end_offset if self._follows_append else self.recovery_point
 
     @property
     def damaged_policy(self) -> DamagedPolicy:
@@ -122,9 +128,15 @@ class PartitionLog:
 
     def readable_end(self, segment: Segment) -> Place:
         """How far consumers may read in a segment."""
-        if self._volume.settings.flush is FlushPolicy.OS or segment.end.offset <= self._durable_end.offset:
+        if self._follows_append or segment.end.offset <= self.recovery_point:
             return segment.end
-        return self._durable_end if segment is self._durable_segment else Place(0, segment.base_offset)
+        if segment is self._chain.durable_segment:
+            return self._chain.durable_end
+        return Place(0, segment.base_offset)
+
+    @property
+    def _follows_append(self) -> bool:
+        return self._volume.settings.flush is FlushPolicy.OS
 
     # --- append ------------------------------------------------------------------------------
 
@@ -137,7 +149,7 @@ class PartitionLog:
         """
         if self.failure is not None:
             raise StorageFailedError(
-                f"{self.name}: the volume refused a flush ({self.failure}); writing resumes when it accepts one"
+                f"{self.name}: {self.failure}; writing resumes when the volume takes a flush"
             )
         header = check_batch(data)
         if header.size_bytes > self.settings.max_message_bytes:
@@ -145,11 +157,9 @@ class PartitionLog:
                 f"{self.name}: a batch of {header.size_bytes} bytes exceeds max.message.bytes = "
                 f"{self.settings.max_message_bytes}; send smaller batches or raise it"
             )
-        if header.is_idempotent:
-            original = self.producers.duplicate_of(header)
-            if original is not None:
-                count = header.last_offset_delta + 1
-                return Appended(original.base_offset, original.base_offset + count, -1, True, self._life)
+        if header.is_idempotent and (original := self.producers.duplicate_of(header)) is not None:
+            next_offset = original.base_offset + header.record_count
+            return Appended(original.base_offset, next_offset, -1, is_duplicate=True, life=self._life)
         self._volume.free_space.take(header.size_bytes)
         now_ms = self._volume.clock.now_ms()
         try:
@@ -160,13 +170,13 @@ class PartitionLog:
             raise StorageFailedError(f"{self.name}: the batch could not be written: {error}") from error
         self.producers.appended(batch, now_ms)
         self.on_append(self)
-        if self._volume.settings.flush is FlushPolicy.OS:
+        if self._follows_append:
             self.waiters.release(batch.next_offset)
-        return Appended(batch.base_offset, batch.next_offset, now_ms, False, self._life)
+        return Appended(batch.base_offset, batch.next_offset, now_ms, is_duplicate=False, life=self._life)
 
     async def durable(self, appended: Appended) -> None:
         """Wait until the batch is durable; StorageFailedError where it never will be."""
-        if appended.life != self._life or self.failure is not None:
+        if appended.life != self._life:
             raise StorageFailedError(
                 f"{self.name}: offset {appended.base_offset} was cut off again; send it anew"
             )
@@ -175,56 +185,37 @@ class PartitionLog:
 
     def roll(self) -> None:
         """Begin a new segment; nothing happens where the active one is empty."""
-        if self.segments[-1].size_bytes:
+        if self._chain.active.size_bytes:
             self._roll(self._volume.clock.now_ms())
 
     def _must_roll(self, header: BatchHeader, now_ms: int) -> bool:
-        active = self.segments[-1]
-        if not active.size_bytes:
-            return False
+        active = self._chain.active
         first_ms = active.first_append_ms
-        return (
+        return first_ms is not None and (
             active.size_bytes + header.size_bytes > self.settings.segment_bytes
-            or (first_ms is not None and now_ms - first_ms >= self.settings.segment_ms)
+            or now_ms - first_ms >= self.settings.segment_ms
             or active.end.offset + header.last_offset_delta - active.base_offset > RELATIVE_OFFSET_MAX
         )
 
+    def _roll(self, now_ms: int) -> None:
+        self._chain.roll(now_ms, pack_snapshot(self.producers))
+        self.on_append(self)
+
     def _write(self, data: bytearray | memoryview, header: BatchHeader, now_ms: int) -> ScannedBatch:
-        active = self.segments[-1]
-        position, offset = active.end
+        position, offset = self._chain.end
         patch_batch(data, offset)
         batch = ScannedBatch(
             position,
             header.size_bytes,
             offset,
-            offset + header.last_offset_delta + 1,
+            offset + header.record_count,
             header.max_timestamp_ms,
             header.producer_id,
             header.producer_epoch,
             header.base_sequence,
         )
-        active.append(memoryview(data), batch, now_ms)
+        self._chain.append(memoryview(data), batch, now_ms)
         return batch
-
-    def _roll(self, now_ms: int) -> None:
-        active = self.segments[-1]
-        assert active.index is not None
-        active.trim()
-        following = Segment(
-            self._folder,
-            active.end.offset,
-            Place(0, active.end.offset),
-            now_ms,
-            self.settings.index_interval_bytes,
-            index=SegmentIndex(active.end.offset, self.settings.index_interval_bytes),
-        )
-        following.active_file = self._volume.disk.open(following.log_path, OpenMode.CREATE)
-        following.active_file.truncate(0)
-        active.index.seal(active.end.offset)
-        active.note_times()
-        self._unsettled.append((active, pack_snapshot(self.producers)))
-        self._names_changed = True
-        self.segments.append(following)
 
     # --- read --------------------------------------------------------------------------------
 
@@ -248,28 +239,11 @@ class PartitionLog:
 
     def begin_flush(self) -> FlushWork | None:
         """Take what a flush has to cover, as the log stands now; None where nothing is dirty."""
-        unflushed = [segment for segment, _ in self._unsettled] + [self.segments[-1]]
-        dirty = [segment for segment in unflushed if segment.is_dirty]
-        if self.failure is not None or (not dirty and not self._names_changed):
-            return None
-        work = FlushWork(
-            files=tuple(segment.active_file for segment in dirty if segment.active_file is not None),
-            directory=self._folder if self._names_changed else None,
-            segment=self.segments[-1],
-            end=self.segments[-1].end,
-        )
-        for segment in dirty:
-            segment.is_dirty = False
-        self._names_changed = False
-        return work
+        return None if self.failure is not None else self._chain.begin_flush()
 
     def finish_flush(self, work: FlushWork) -> None:
-        """The work is done: everything that it covers is durable."""
-        self._durable_segment, self._durable_end = work.segment, work.end
-        for segment, _ in self._unsettled:
-            if segment.active_file is not None and segment.end.offset <= work.end.offset:
-                segment.active_file.close()
-                segment.active_file = None
+        """The work is done: acknowledge everything that it covers."""
+        self._chain.finish_flush(work)
         with suppress(OSError):  # any older state is true as well; `settle` reports a volume that fails
             self._state_file.write(self._state())
         self.waiters.release(self.high_watermark)
@@ -290,17 +264,18 @@ class PartitionLog:
             distrusted = attrs.evolve(self._state(), distrusted=True)
             try:
                 self._state_file.write(distrusted)
-                self._close_segments()
-                plan = await plan_recovery(
-                    self._volume.disk, self._folder, self.settings.index_interval_bytes, known=distrusted
-                )
+                self._chain.close()
+                folder, interval = self._repair.folder, self.settings.index_interval_bytes
+                plan = await plan_recovery(self._volume.disk, folder, interval, known=distrusted)
                 plan.begins_segment = plan.segments[-1].size_bytes > 0
-                self.quarantined += await self._begin(plan)
+                await self._begin(plan)
             except OSError as error:
                 self.failure = error
                 return False
             self.failure = None
             return True
+
+    # --- upkeep ------------------------------------------------------------------------------
 
     async def settle(self) -> None:
         """Write out what only speeds up the next start: index entries, producer snapshots, the state.
@@ -311,84 +286,79 @@ class PartitionLog:
             if self.failure is None:
                 await self._settle()
 
-    async def close(self) -> None:
-        """Leave a clean mark and close the files; without the mark where something is not flushed."""
-        async with self._upkeep:
-            self.waiters.fail(StorageFailedError(f"{self.name}: the log was closed"))
-            active = self.segments[-1]
-            try:
-                if self.failure is None and self.recovery_point == self.log_end_offset:
-                    assert active.index is not None
-                    active.trim()
-                    active.index.seal(active.end.offset)
-                    await self._settle()
-                    await self._write_index(active, durable=True)
-                    await self._repair.save_snapshot(self.log_end_offset, pack_snapshot(self.producers))
-                    await self._state_file.fill(self._state())
-            finally:
-                self._close_segments()
-                self._state_file.close()
-
-    async def discard(self) -> None:
-        """Close the files of a log that is to be deleted."""
-        async with self._upkeep:
-            self.failure = self.failure or OSError(errno.ENOENT, "the topic was deleted")
-            self.waiters.fail(UnknownTopicError(f"{self.name}: the topic was deleted"))
-            self._close_segments()
-            self._state_file.close()
-
-    async def _settle(self) -> None:
-        while self._unsettled and self._unsettled[0][0].active_file is None:
-            segment, snapshot = self._unsettled[0]
-            await self._write_index(segment, durable=True)
-            await self._repair.save_snapshot(segment.end.offset, snapshot)
-            self._unsettled.pop(0)
-            self._volume.indexes.keep(segment)
-        await self._write_index(self.segments[-1], durable=False)
-        self.producers.expire(self._volume.clock.now_ms())
-        await self._state_file.flush(self._state())
-
-    # --- start and end -----------------------------------------------------------------------
-
     async def delete_records(self, offset: int) -> int:
         """Move the log start offset up to `offset` (UP_TO_HIGH_WATERMARK: all of it); returns the new one."""
-        target = self.high_watermark if offset == UP_TO_HIGH_WATERMARK else offset
-        if not 0 <= target <= self.high_watermark:
-            raise OffsetOutOfRangeError(
-                f"{self.name}: cannot delete up to {offset}, the high watermark is {self.high_watermark}"
-            )
         async with self._upkeep:
+            target = self.high_watermark if offset == UP_TO_HIGH_WATERMARK else offset
+            if not 0 <= target <= self.high_watermark:
+                raise OffsetOutOfRangeError(
+                    f"{self.name}: cannot delete up to {offset}, the high watermark is {self.high_watermark}"
+                )
             await self._advance_start(target)
-        return self.log_start_offset
+            return self.log_start_offset
 
     async def retain(self, retention_bytes: int) -> int:
         """Delete the segments that are due by age or beyond `retention_bytes`; returns how many."""
         async with self._upkeep:
             if self.failure is not None:
                 return 0
-            sealed = [
-                segment
-                for segment in self.segments[:-1]
-                if segment.active_file is None and segment.end.offset <= self.recovery_point
-            ]
             count = beyond_size([segment.size_bytes for segment in self.segments], retention_bytes)
             if self._volume.clock.is_steady():
-                count = max(count, await self._count_expired(sealed))
-            count = min(count, len(sealed))
-            if count:
-                await self._advance_start(sealed[count - 1].end.offset)
-            return count
+                count = max(count, await self._count_expired())
+            deletable = self._chain.deletable()[:count]
+            if deletable:
+                await self._advance_start(deletable[-1].end.offset)
+            return len(deletable)
 
-    async def _count_expired(self, sealed: list[Segment]) -> int:
+    async def close(self) -> None:
+        """Leave a clean mark and close the files; without the mark where something is not flushed."""
+        async with self._upkeep:
+            self.waiters.fail(StorageFailedError(f"{self.name}: the log was closed"))
+            try:
+                if self.failure is None and self.recovery_point == self.log_end_offset:
+                    await self._leave_clean_mark()
+            finally:
+                self._chain.close()
+                self._state_file.close()
+
+    async def discard(self) -> None:
+        """Close the files of a log that is to be deleted."""
+        async with self._upkeep:
+            self.failure = OSError(errno.ENOENT, "the topic was deleted")
+            self.waiters.fail(UnknownTopicError(f"{self.name}: the topic was deleted"))
+            self._chain.close()
+            self._state_file.close()
+
+    async def _leave_clean_mark(self) -> None:
+        active = self._chain.active
+        assert active.index is not None
+        active.trim()
+        active.index.seal(active.end.offset)
+        await self._settle()
+        await self._chain.write_index(active, durable=True)
+        await self._repair.save_snapshot(self.log_end_offset, pack_snapshot(self.producers))
+        await self._state_file.fill(self._state())
+
+    async def _settle(self) -> None:
+        while (rolled := self._chain.next_to_settle()) is not None:
+            segment, snapshot = rolled
+            await self._chain.write_index(segment, durable=True)
+            await self._repair.save_snapshot(segment.end.offset, snapshot)
+            self._chain.settled(segment)
+        await self._chain.write_index(self._chain.active, durable=False)
+        self.producers.expire(self._volume.clock.now_ms())
+        await self._state_file.flush(self._state())
+
+    async def _count_expired(self) -> int:
+        """How many of the oldest segments are too old; an active one that is gets rolled, to go next time."""
         retention_ms, now_ms = self.settings.retention_ms, self._volume.clock.now_ms()
-        active = self.segments[-1]
+        active = self._chain.active
         assert active.index is not None
         due = Aged(active.size_bytes, active.index.append_time_ms)
         if active.size_bytes and expired_by_age([due], retention_ms, now_ms):
             self._roll(now_ms)
-            self.on_append(self)
         count = 0
-        for segment in sealed:
+        for segment in self._chain.deletable():
             if not segment.last_append_ms:
                 await self._volume.indexes.get(segment)
             if not expired_by_age([Aged(segment.size_bytes, segment.last_append_ms)], retention_ms, now_ms):
@@ -398,51 +368,22 @@ class PartitionLog:
 
     async def _advance_start(self, offset: int) -> None:
         """Make a higher log start offset durable, then delete the segments wholly below it."""
-        self.log_start_offset = max(self.log_start_offset, offset)
+        self.log_start_offset = max(offset, self.log_start_offset)
         await self._state_file.flush(self._state())
-        while len(self.segments) > 1 and self.segments[0].end.offset <= self.log_start_offset:
-            segment = self.segments[0]
-            if segment.active_file is not None or segment.end.offset > self.recovery_point:
+        for segment in self._chain.deletable():
+            if segment.end.offset > self.log_start_offset:
                 break
-            self._unsettled = [entry for entry in self._unsettled if entry[0] is not segment]
-            self.segments.pop(0)
-            self._volume.indexes.forget(segment)
-            self._volume.open_files.forget(segment.log_path)
+            self._chain.drop_first()
             await self._repair.remove_segment(segment.base_offset)
 
-    # --- begin -------------------------------------------------------------------------------
-
-    async def _begin(self, plan: RecoveryPlan) -> list[Path]:
-        """Carry out a recovery plan and take its outcome as the log; returns what went to quarantine."""
-        now_ms = self._volume.clock.now_ms()
-        kept = await self._repair.run(plan, self._state_file, now_ms)
-        for segment in plan.segments[:-1]:
-            if segment.index is not None:
-                self._volume.indexes.keep(segment)
+    async def _begin(self, plan: RecoveryPlan) -> None:
+        """Carry out a recovery plan and take its outcome as the log."""
+        self.quarantined += await self._repair.run(plan, self._state_file, self._volume.clock.now_ms())
         active = plan.segments[-1]
         active.first_append_ms = active.modified_ms if active.size_bytes else None
-        self.recovered = plan
-        self.segments = plan.segments
-        self.producers = plan.producers
+        self._chain = SegmentChain(self._volume, self._repair.folder, plan.segments)
+        self.recovered, self.producers = plan, plan.producers
         self.log_start_offset = plan.log_start_offset
-        self._durable_segment, self._durable_end = active, active.end
-        self._unsettled = []
-        self._names_changed = False
-        return kept
 
     def _state(self) -> State:
         return State(self.recovery_point, self.log_start_offset)
-
-    async def _write_index(self, segment: Segment, *, durable: bool) -> None:
-        write = segment.index_write()
-        if durable or write.offsets or write.times:
-            await self._volume.disk.run(lambda: write.execute(self._volume.disk, durable=durable))
-            write.done()
-
-    def _close_segments(self) -> None:
-        for segment in self.segments:
-            self._volume.indexes.forget(segment)
-            self._volume.open_files.forget(segment.log_path)
-            if segment.active_file is not None:
-                segment.active_file.close()
-                segment.active_file = None

@@ -86,7 +86,8 @@ class Segment:
         A write that fails half-way leaves bytes after the end, which the next one overwrites and a roll
         or a close cuts off.
         """
-        assert self.active_file is not None and self.index is not None, "only the active segment is written"
+        assert self.active_file is not None, "only the active segment is written"
+        assert self.index is not None, "the active segment has its index in memory"
         assert (batch.position, batch.base_offset) == self.end, "batches stand one after the other"
         write_all(self.active_file, data, batch.position)
         self.index.add(batch, append_time_ms)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Self
 
 import attrs
 
@@ -50,7 +51,7 @@ class LogRange:
         """Let the file be closed or deleted."""
         self.lease.release()
 
-    def __enter__(self) -> LogRange:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
