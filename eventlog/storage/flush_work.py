@@ -15,6 +15,7 @@ from eventlog.storage.segment import Segment
 class FlushWork:
     """Files to flush and a folder to sync; then everything before `end`, in `segment`, is durable."""
 
+    dirty: tuple[Segment, ...]
     files: tuple[File, ...]
     directory: Path | None
     segment: Segment

@@ -78,5 +78,9 @@ class Flusher:
                 extra={"action": "flush", "partition": log.name, "error": str(error)},
             )
             await log.fail_flush(error)
+        except asyncio.CancelledError:
+            log.abort_flush(work)
+            self.wake(log)
+            raise
         else:
             log.finish_flush(work)

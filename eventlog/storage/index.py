@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from operator import lt
 from typing import NamedTuple
 
 from eventlog.record.checksum import crc32c
@@ -53,7 +54,8 @@ class _Entries:
 
     def __init__(self, fields: struct.Struct, base_offset: int, data: bytes = b"") -> None:
         self._fields = fields
-        self._size = fields.size + _CHECKSUM.size
+        self._whole = struct.Struct(fields.format + "I")
+        self._size = self._whole.size
         self._seed = crc32c(_SEED.pack(base_offset))
         whole = len(data) - len(data) % self._size
         self.data = bytearray(memoryview(data)[:whole])
@@ -73,6 +75,17 @@ class _Entries:
         if crc32c(packed, self._seed) != checksum:
             raise IndexDamagedError
         return self._fields.unpack(packed)
+
+    def check(self) -> None:
+        """Raise IndexDamagedError unless every entry is good and no field of the next one is smaller."""
+        view, length, seed = memoryview(self.data).toreadonly(), self._fields.size, self._seed
+        before: tuple[int, ...] = (-(2**63),) * (len(self._fields.format) - 1)
+        at = 0
+        for *entry, checksum in self._whole.iter_unpack(view):
+            if crc32c(view[at : at + length], seed) != checksum or any(map(lt, entry, before)):
+                raise IndexDamagedError
+            before = tuple(entry)
+            at += self._size
 
     def keep(self, count: int) -> None:
         del self.data[count * self._size :]
@@ -132,7 +145,7 @@ class OffsetIndex:
 
     def check(self) -> None:
         """Raise IndexDamagedError unless every entry is good and they ascend."""
-        _check_ascending(self.entries, (0, 1))
+        self.entries.check()
 
     def _place(self, number: int) -> Place:
         if number < 0:
@@ -168,17 +181,8 @@ class TimeIndex:
 
     def check(self) -> None:
         """Raise IndexDamagedError unless every entry is good and they ascend."""
-        _check_ascending(self.entries, (0, 1, 2))
+        self.entries.check()
 
     def _mark(self, number: int) -> TimeMark:
         largest, appended, relative_offset = self.entries.get(number)
         return TimeMark(largest, appended, self.base_offset + relative_offset)
-
-
-def _check_ascending(entries: _Entries, fields: tuple[int, ...]) -> None:
-    before: tuple[int, ...] | None = None
-    for number in range(len(entries)):
-        entry = entries.get(number)
-        if before is not None and any(entry[field] < before[field] for field in fields):
-            raise IndexDamagedError
-        before = entry

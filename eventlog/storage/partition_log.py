@@ -248,6 +248,10 @@ class PartitionLog:
             self._state_file.write(self._state())
         self.waiters.release(self.high_watermark)
 
+    def abort_flush(self, work: FlushWork) -> None:
+        """The work was cancelled: it is to be done again."""
+        self._chain.abort_flush(work)
+
     async def fail_flush(self, error: OSError) -> None:
         """A flush failed: distrust everything past the last good one, and try to go on without it."""
         self.failure = error

@@ -210,7 +210,10 @@ class _Scan:
         return await self._with_file(segment, lambda read: self._scan_tail(read, number, place))
 
     async def _load_index(self, segment: Segment) -> SegmentIndex:
-        """The index up to the recovery point, every entry checked; empty where one is not good."""
+        """The index up to the recovery point; empty where an entry that decides is not good.
+
+        The others are checked when a read uses them: `SegmentIndexes.rebuild`.
+        """
         pieces = [
             await self._disk.read(path) if await self._disk.exists(path) else b""
             for path in (segment.index_path, segment.timeindex_path)
@@ -218,8 +221,6 @@ class _Scan:
         index = SegmentIndex(segment.base_offset, segment.index_interval_bytes, *pieces)
         point = segment.base_offset if self._recovery_point is None else self._recovery_point
         try:
-            index.offsets.check()
-            index.times.check()
             index.keep_before(max(point, segment.base_offset))
         except IndexDamagedError:
             index.clear()

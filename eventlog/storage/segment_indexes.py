@@ -37,7 +37,10 @@ class SegmentIndexes:
     async def rebuild(self, segment: Segment) -> SegmentIndex:
         """Throw the indexes away and read them from the segment, for an entry turned out to be damaged."""
         index = SegmentIndex(segment.base_offset, segment.index_interval_bytes)
-        await self._complete(segment, index)
+        if segment.active_file is None:
+            await self._complete(segment, index)
+        else:
+            await self._rebuild_active(segment, index)
         return index
 
     def keep(self, segment: Segment) -> None:
@@ -68,6 +71,16 @@ class SegmentIndexes:
                 await self._disk.run(lambda: write.execute(self._disk, durable=False))
                 write.done()
         self.keep(segment)
+
+    async def _rebuild_active(self, segment: Segment, index: SegmentIndex) -> None:
+        """Read most of the segment off the loop, then what was appended meanwhile, and change over."""
+        with self._open_files.read(segment.log_path) as lease:
+            read, size_bytes = lease.file.pread, segment.size_bytes
+            await self._disk.run(lambda: index.complete(read, size_bytes, segment.modified_ms))
+            index.complete(read, segment.size_bytes, segment.modified_ms)
+        if segment.index is not None:
+            index.append_time_ms = max(index.append_time_ms, segment.index.append_time_ms)
+        segment.index = index
 
     async def _read(self, path: Path) -> bytes:
         try:

@@ -68,6 +68,13 @@ class Topics:
 
     async def load(self) -> None:
         """Open every topic in the folder, and finish what was interrupted."""
+        try:
+            await self._load()
+        except BaseException:
+            await self._discard_logs(self.logs())
+            raise
+
+    async def _load(self) -> None:
         await self._purge()
         for entry in await self._volume.disk.list(self._folder):
             if entry.name.startswith("."):
@@ -153,10 +160,16 @@ class Topics:
             await self._empty(self._deleting / entry.name)
 
     async def close(self) -> None:
-        """Close every partition."""
+        """Close every partition; the first OSError is raised when all of them are closed."""
         logs, self._topics, self._logs = self.logs(), {}, {}
+        errors = []
         for log in logs:
-            await log.close()
+            try:
+                await log.close()
+            except OSError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
     async def _open_partitions(self, topic: Topic, numbers: range) -> list[PartitionLog]:
         folder = self._folder / topic.name
