@@ -6,6 +6,7 @@ segments go last to first, and the recovery point moves when everything that it 
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import attrs
@@ -24,6 +25,8 @@ from eventlog.storage.state_slots import State
 
 SNAPSHOTS_KEPT = 2
 
+logger = logging.getLogger(__name__)
+
 
 @attrs.frozen
 class Repair:
@@ -41,8 +44,19 @@ class Repair:
         Returns the files that went to quarantine. `plan.segments` ends with the active segment.
         """
         kept = []
+        if plan.slot is None and plan.files.segments:
+            logger.warning(
+                "the recovery point was lost; the whole partition was read",
+                extra={
+                    "action": "recover",
+                    "partition": self.label,
+                    "end_offset": plan.end_offset,
+                    "damaged_ranges": sum(len(segment.damages) for segment in plan.segments),
+                },
+            )
         if plan.torn_tail is not None:
             kept = await self.cut(plan.torn_tail)
+            self._report(plan.torn_tail, kept)
         await self._remove([*plan.files.leftovers, *self._names(plan.expired_segments)])
         beyond = [offset for offset in plan.files.snapshot_offsets if offset > plan.end_offset]
         await self._remove([file_name(offset, SNAPSHOT_SUFFIX) for offset in beyond])
@@ -90,6 +104,19 @@ class Repair:
         names = [entry.name for entry in await self.disk.list(self.folder)]
         snapshots = sorted(name for name in names if name.endswith(SNAPSHOT_SUFFIX))
         await self._remove(snapshots[:-SNAPSHOTS_KEPT])
+
+    def _report(self, torn: TornTail, kept: list[Path]) -> None:
+        logger.warning(
+            "a torn tail was set aside and cut",
+            extra={
+                "action": "recover",
+                "partition": self.label,
+                "reason": torn.kind.value,
+                "end_offset": torn.offset,
+                "cut_bytes": torn.size_bytes,
+                "quarantine": [str(path) for path in kept],
+            },
+        )
 
     async def _flush(self, segment: Segment) -> None:
         """Make what the scan kept of a segment durable, and its index."""

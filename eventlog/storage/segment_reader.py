@@ -6,6 +6,7 @@ warms the page cache. What is damaged is remembered with its bounds and never se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from typing import Self
@@ -22,6 +23,8 @@ from eventlog.storage.segment_indexes import SegmentIndexes
 
 CHECK_BYTES = 4 * 1024 * 1024
 """How much is checked in one go; other readers' checks come in between."""
+
+logger = logging.getLogger(__name__)
 
 
 @attrs.frozen
@@ -178,8 +181,22 @@ def check_stretch(
 
 
 def _remember(segment: Segment, found: Sequence[Damage]) -> None:
+    """Keep what is damaged, ascending, and report what was not known before."""
     known = {damage.position for damage in segment.damages}
-    segment.damages += [damage for damage in found if damage.position not in known]
+    for damage in found:
+        if damage.position not in known:
+            segment.damages.append(damage)
+            logger.error(
+                "a damaged range is refused",
+                extra={
+                    "action": "read",
+                    "file": str(segment.log_path),
+                    "position": damage.position,
+                    "first_offset": damage.offset,
+                    "next_offset": damage.next_offset,
+                    "reason": damage.kind.value,
+                },
+            )
     segment.damages.sort(key=lambda damage: (damage.position, damage.offset))
 
 
