@@ -15,7 +15,6 @@ from eventlog.storage.segment import Segment
 class FlushWork:
     """Files to flush and a folder to sync; then everything before `end`, in `segment`, is durable."""
 
-    dirty: tuple[Segment, ...]
     files: tuple[File, ...]
     directory: Path | None
     segment: Segment

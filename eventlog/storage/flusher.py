@@ -28,6 +28,7 @@ class Flusher:
         self._dirty: dict[PartitionLog, None] = {}
         self._wanted = asyncio.Event()
         self._round = asyncio.Lock()
+        self._rounds: set[asyncio.Future[None]] = set()
         self.last_round_s = 0.0
 
     def wake(self, log: PartitionLog) -> None:
@@ -46,7 +47,17 @@ class Flusher:
             await self.flush()
 
     async def flush(self) -> None:
-        """One round: afterwards every append made before it is durable, or its partition has failed."""
+        """One round: afterwards every append made before it is durable, or its partition has failed.
+
+        A round that has begun is finished, also where the caller is cancelled: its threads cannot be
+        stopped, and what they find must not get lost.
+        """
+        flushing = asyncio.ensure_future(self._flush())
+        self._rounds.add(flushing)
+        flushing.add_done_callback(self._rounds.discard)
+        await asyncio.shield(flushing)
+
+    async def _flush(self) -> None:
         async with self._round:
             self._wanted.clear()
             logs, self._dirty = list(self._dirty), {}
@@ -78,9 +89,5 @@ class Flusher:
                 extra={"action": "flush", "partition": log.name, "error": str(error)},
             )
             await log.fail_flush(error)
-        except asyncio.CancelledError:
-            log.abort_flush(work)
-            self.wake(log)
-            raise
         else:
             log.finish_flush(work)

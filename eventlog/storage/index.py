@@ -139,6 +139,10 @@ class OffsetIndex:
         """The last known batch; the segment's start if none is known."""
         return self._place(len(self.entries) - 1)
 
+    def keep_below(self, position: int) -> None:
+        """Forget the batches that begin at `position` or after."""
+        self.entries.keep(self.entries.count_up_to(1, position - 1))
+
     def keep_before(self, offset: int) -> None:
         """Forget the batches that begin at `offset` or after."""
         self.entries.keep(self.entries.count_up_to(0, offset - self.base_offset - 1))

@@ -14,10 +14,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-import attrs
-
 from eventlog.errors import (
     BatchTooLargeError,
+    EventLogError,
     OffsetOutOfRangeError,
     StorageFailedError,
     UnknownTopicError,
@@ -25,6 +24,7 @@ from eventlog.errors import (
 from eventlog.record.batch import check_batch, patch_batch
 from eventlog.record.header import BatchHeader
 from eventlog.storage import partition_reader
+from eventlog.storage.appended import Appended
 from eventlog.storage.durability import DurabilityWaiters
 from eventlog.storage.flush_work import FlushWork
 from eventlog.storage.partition_files import STATE_NAME
@@ -44,21 +44,6 @@ from eventlog.storage.volume import Volume
 
 RELATIVE_OFFSET_MAX = 2**32 - 1
 UP_TO_HIGH_WATERMARK = -1
-
-
-@attrs.frozen
-class Appended:
-    """Where a batch stands in the log; `PartitionLog.durable` says when it does so for good."""
-
-    base_offset: int
-    next_offset: int
-    append_time_ms: int
-    is_duplicate: bool
-    life: int
-
-    @property
-    def last_offset(self) -> int:
-        return self.next_offset - 1
 
 
 class PartitionLog:
@@ -81,6 +66,7 @@ class PartitionLog:
         self._repair = repair
         self._state_file = state_file
         self._life = 0
+        self._is_closed = False
         self._upkeep = asyncio.Lock()
 
     @classmethod
@@ -147,10 +133,7 @@ class PartitionLog:
         ProducerFencedError, and, retriable, DiskLowError and StorageFailedError. After an error the log
         is as it was.
         """
-        if self.failure is not None:
-            raise StorageFailedError(
-                f"{self.name}: {self.failure}; writing resumes when the volume takes a flush"
-            )
+        self._refuse_if_failed()
         header = check_batch(data)
         if header.size_bytes > self.settings.max_message_bytes:
             raise BatchTooLargeError(
@@ -185,8 +168,16 @@ class PartitionLog:
 
     def roll(self) -> None:
         """Begin a new segment; nothing happens where the active one is empty."""
+        self._refuse_if_failed()
         if self._chain.active.size_bytes:
-            self._roll(self._volume.clock.now_ms())
+            try:
+                self._roll(self._volume.clock.now_ms())
+            except OSError as error:
+                raise StorageFailedError(f"{self.name}: no segment could be begun: {error}") from error
+
+    def _refuse_if_failed(self) -> None:
+        if self.failure is not None:
+            raise StorageFailedError(f"{self.name}: {self.failure}; writing waits for the volume")
 
     def _must_roll(self, header: BatchHeader, now_ms: int) -> bool:
         active = self._chain.active
@@ -229,7 +220,10 @@ class PartitionLog:
         if found is None:
             return b""
         with found:
-            return await self._volume.disk.run(found.read)
+            try:
+                return await self._volume.disk.run(found.read)
+            except OSError as error:
+                raise StorageFailedError(f"{self.name}: offset {offset} cannot be read: {error}") from error
 
     async def find_time(self, timestamp_ms: int) -> TimedOffset | None:
         """The first record at or after a time (ms since 1970); see `partition_reader.find_time`."""
@@ -248,10 +242,6 @@ class PartitionLog:
             self._state_file.write(self._state())
         self.waiters.release(self.high_watermark)
 
-    def abort_flush(self, work: FlushWork) -> None:
-        """The work was cancelled: it is to be done again."""
-        self._chain.abort_flush(work)
-
     async def fail_flush(self, error: OSError) -> None:
         """A flush failed: distrust everything past the last good one, and try to go on without it."""
         self.failure = error
@@ -265,7 +255,9 @@ class PartitionLog:
         False where the volume still refuses; to be tried again later.
         """
         async with self._upkeep:
-            distrusted = attrs.evolve(self._state(), distrusted=True)
+            if self.failure is None or self._is_closed:
+                return self.failure is None
+            distrusted = self._state()
             try:
                 self._state_file.write(distrusted)
                 self._chain.close()
@@ -293,6 +285,7 @@ class PartitionLog:
     async def delete_records(self, offset: int) -> int:
         """Move the log start offset up to `offset` (UP_TO_HIGH_WATERMARK: all of it); returns the new one."""
         async with self._upkeep:
+            self._refuse_if_failed()
             target = self.high_watermark if offset == UP_TO_HIGH_WATERMARK else offset
             if not 0 <= target <= self.high_watermark:
                 raise OffsetOutOfRangeError(
@@ -317,21 +310,25 @@ class PartitionLog:
     async def close(self) -> None:
         """Leave a clean mark and close the files; without the mark where something is not flushed."""
         async with self._upkeep:
-            self.waiters.fail(StorageFailedError(f"{self.name}: the log was closed"))
             try:
                 if self.failure is None and self.recovery_point == self.log_end_offset:
                     await self._leave_clean_mark()
             finally:
-                self._chain.close()
-                self._state_file.close()
+                self._end(StorageFailedError(f"{self.name}: the log was closed"))
 
     async def discard(self) -> None:
         """Close the files of a log that is to be deleted."""
         async with self._upkeep:
-            self.failure = OSError(errno.ENOENT, "the topic was deleted")
-            self.waiters.fail(UnknownTopicError(f"{self.name}: the topic was deleted"))
-            self._chain.close()
-            self._state_file.close()
+            self._end(UnknownTopicError(f"{self.name}: the topic was deleted"))
+
+    def _end(self, reason: EventLogError) -> None:
+        """Close the files; who waits, appends or asks from now on gets an error."""
+        self._is_closed = True
+        self._life += 1
+        self.failure = OSError(errno.ESHUTDOWN, "the log is closed")
+        self.waiters.fail(reason)
+        self._chain.close()
+        self._state_file.close()
 
     async def _leave_clean_mark(self) -> None:
         active = self._chain.active
@@ -379,6 +376,7 @@ class PartitionLog:
                 break
             self._chain.drop_first()
             await self._repair.remove_segment(segment.base_offset)
+            self._volume.open_files.forget(segment.log_path)  # a reader may have opened it meanwhile
 
     async def _begin(self, plan: RecoveryPlan) -> None:
         """Carry out a recovery plan and take its outcome as the log."""
@@ -390,4 +388,4 @@ class PartitionLog:
         self.log_start_offset = plan.log_start_offset
 
     def _state(self) -> State:
-        return State(self.recovery_point, self.log_start_offset)
+        return State(self.recovery_point, self.log_start_offset, distrusted=self.failure is not None)

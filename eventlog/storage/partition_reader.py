@@ -76,28 +76,44 @@ async def read(log: ReadableLog, reader: SegmentReader, offset: int, bytes_max: 
 
 
 async def find_time(log: ReadableLog, reader: SegmentReader, timestamp_ms: int) -> TimedOffset | None:
-    """The first readable record below the high watermark that is not older than `timestamp_ms`."""
+    """The first readable record below the high watermark that is not older than `timestamp_ms`.
+
+    Damage is passed over. StorageFailedError where the volume cannot be read.
+    """
     offset = log.log_start_offset
     while offset < log.high_watermark:
-        segment = _segment_of(log.segments, offset)
-        if segment is None:
-            offset = log.segments[0].base_offset
-            continue
-        end = log.readable_end(segment)
-        batch = await reader.first_batch_at_time(segment, timestamp_ms, offset, end)
-        if batch is None:
-            if end.offset <= offset:
-                return None
-            offset = end.offset
-            continue
-        found = await reader.range_at(segment, batch.base_offset, 1, end)
-        assert isinstance(found, LogRange), "the batch was readable a moment ago"
+        try:
+            found = await _find_in_segment(log, reader, timestamp_ms, offset)
+        except OSError as error:
+            if offset >= log.log_start_offset:
+                raise StorageFailedError(f"{log.name}: offset {offset} cannot be read: {error}") from error
+            found = log.log_start_offset  # retention was faster
+        if isinstance(found, TimedOffset):
+            return found
+        if found <= offset:
+            return None
+        offset = found
+    return None
+
+
+async def _find_in_segment(
+    log: ReadableLog, reader: SegmentReader, timestamp_ms: int, offset: int
+) -> TimedOffset | int:
+    """The record, or the offset at which to go on: `offset` itself where nothing more is readable."""
+    segment = _segment_of(log.segments, offset)
+    if segment is None:
+        return log.segments[0].base_offset
+    end = log.readable_end(segment)
+    batch = await reader.first_batch_at_time(segment, timestamp_ms, offset, end)
+    if batch is None:
+        return max(end.offset, offset)
+    found = await reader.range_at(segment, batch.base_offset, 1, end)
+    if isinstance(found, LogRange):
         with found:
             timed = _first_record(found.read(), timestamp_ms, offset)
         if timed is not None:
             return timed
-        offset = batch.next_offset
-    return None
+    return batch.next_offset
 
 
 def _first_record(data: bytes, timestamp_ms: int, from_offset: int) -> TimedOffset | None:

@@ -122,6 +122,8 @@ async def plan_recovery(
         await _load_snapshot(disk, plan, recovery_point)
     scan = _Scan(disk, plan, kept, recovery_point, index_interval_bytes)
     await scan.run()
+    if plan.end_offset < log_start_offset:  # records were deleted that had not been flushed
+        plan.end_offset, plan.begins_segment = log_start_offset, True
     return plan
 
 
@@ -221,6 +223,7 @@ class _Scan:
         index = SegmentIndex(segment.base_offset, segment.index_interval_bytes, *pieces)
         point = segment.base_offset if self._recovery_point is None else self._recovery_point
         try:
+            index.offsets.keep_below(segment.size_bytes)
             index.keep_before(max(point, segment.base_offset))
         except IndexDamagedError:
             index.clear()

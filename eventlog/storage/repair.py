@@ -63,14 +63,13 @@ class Repair:
         if plan.begins_segment:
             plan.segments.append(self._begin_segment(plan.end_offset, now_ms))
         active = plan.segments[-1]
+        if not plan.is_clean:
+            for segment in plan.segments[plan.scanned_from :]:
+                await self._flush(segment, is_active=segment is active)
+            await sync_directory(self.disk, self.folder)
+            await state_file.fill(State(plan.end_offset, plan.log_start_offset))
+            await self.save_snapshot(plan.end_offset, pack_snapshot(plan.producers))
         active.active_file = self.disk.open(active.log_path, OpenMode.WRITE)
-        if plan.is_clean:
-            return kept
-        for segment in plan.segments[plan.scanned_from :]:
-            await self._flush(segment)
-        await sync_directory(self.disk, self.folder)
-        await state_file.fill(State(plan.end_offset, plan.log_start_offset))
-        await self.save_snapshot(plan.end_offset, pack_snapshot(plan.producers))
         return kept
 
     async def cut(self, torn: TornTail) -> list[Path]:
@@ -118,7 +117,7 @@ class Repair:
             },
         )
 
-    async def _flush(self, segment: Segment) -> None:
+    async def _flush(self, segment: Segment, *, is_active: bool) -> None:
         """Make what the scan kept of a segment durable, and its index."""
         file = self.disk.open(segment.log_path, OpenMode.WRITE)
         try:
@@ -126,7 +125,7 @@ class Repair:
         finally:
             file.close()
         if segment.index is not None:
-            if segment.active_file is None:
+            if not is_active:
                 segment.index.seal(segment.end.offset)
             write = segment.index_write()
             await self.disk.run(lambda: write.execute(self.disk, durable=True))

@@ -7,6 +7,7 @@ one that is written.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -52,6 +53,7 @@ class Segment:
     index: SegmentIndex | None = None
     active_file: File | None = None
     is_dirty: bool = False
+    needs_trim: bool = False
     first_append_ms: int | None = None
     last_append_ms: int = 0
     largest_timestamp_ms: int = NO_TIMESTAMP
@@ -83,13 +85,21 @@ class Segment:
     def append(self, data: memoryview, batch: ScannedBatch, append_time_ms: int) -> None:
         """Write one batch at the end; on OSError nothing has been appended.
 
-        A write that fails half-way leaves bytes after the end, which the next one overwrites and a roll
-        or a close cuts off.
+        What a write that failed half-way left after the end is cut off, at the latest before the next one:
+        a killed process must not leave bytes there that recovery could take for batches.
         """
         assert self.active_file is not None, "only the active segment is written"
         assert self.index is not None, "the active segment has its index in memory"
         assert (batch.position, batch.base_offset) == self.end, "batches stand one after the other"
-        write_all(self.active_file, data, batch.position)
+        if self.needs_trim:
+            self.trim()
+        try:
+            write_all(self.active_file, data, batch.position)
+        except OSError:
+            self.needs_trim = True
+            with suppress(OSError):
+                self.trim()
+            raise
         self.index.add(batch, append_time_ms)
         self.checked.add(batch.position, batch.end.position)
         self.end = batch.end
@@ -108,6 +118,7 @@ class Segment:
         assert self.active_file is not None
         if self.active_file.size() != self.end.position:
             self.active_file.truncate(self.end.position)
+        self.needs_trim = False
 
     def index_write(self) -> IndexWrite:
         """The index entries that the files lack, taken now, to be written off the loop."""

@@ -71,7 +71,6 @@ class SegmentChain:
         if not dirty and not self._names_changed:
             return None
         work = FlushWork(
-            dirty=tuple(dirty),
             files=tuple(segment.active_file for segment in dirty if segment.active_file is not None),
             directory=self._folder if self._names_changed else None,
             segment=self.active,
@@ -81,12 +80,6 @@ class SegmentChain:
             segment.is_dirty = False
         self._names_changed = False
         return work
-
-    def abort_flush(self, work: FlushWork) -> None:
-        """The work was not done, and nothing is known of it: it is to be done again."""
-        for segment in work.dirty:
-            segment.is_dirty = True
-        self._names_changed = self._names_changed or work.directory is not None
 
     def finish_flush(self, work: FlushWork) -> None:
         """The work is done: everything before its end is durable, sealed segments need no writer."""

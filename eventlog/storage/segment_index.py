@@ -53,15 +53,19 @@ class SegmentIndex:
         """Add what the files lacked, from the headers after their last entries up to `end_position`.
 
         What the index does not know was appended at `append_time_ms` at the latest. Returns the place
-        reached or the damage that stopped it. An index whose last entries are damaged starts anew.
+        reached or the damage that stopped it. An index whose last entries are damaged, or of more than
+        there is, starts anew or loses them.
         """
         try:
+            self.offsets.keep_below(end_position)
+            self._note_written()
             start = self.resume()
         except IndexDamagedError:
             self.clear()
             start = Place(0, self.base_offset)
         for found in walk(read, start, end_position, bodies=False):
             if isinstance(found, Damage):
+                self.append_time_ms = max(self.append_time_ms, append_time_ms)
                 return found
             self.add(found, append_time_ms)
             start = found.end
@@ -75,12 +79,8 @@ class SegmentIndex:
         """Forget what is said of records at or after `offset`; IndexDamagedError where it cannot be told."""
         self.offsets.keep_before(offset)
         self.times.keep_up_to(offset)
+        self._note_written()
         self.resume()
-        offsets_at, times_at = self.written_bytes
-        self.written_bytes = (
-            min(offsets_at, len(self.offsets.entries.data)),
-            min(times_at, len(self.times.entries.data)),
-        )
 
     def resume(self) -> Place:
         """Go on after the last entries; returns a batch from which on the headers must be read.
@@ -100,6 +100,14 @@ class SegmentIndex:
         return (
             (bytes(self.offsets.entries.data[offsets_at:]), offsets_at),
             (bytes(self.times.entries.data[times_at:]), times_at),
+        )
+
+    def _note_written(self) -> None:
+        """Entries that were forgotten no longer count as written."""
+        offsets_at, times_at = self.written_bytes
+        self.written_bytes = (
+            min(offsets_at, len(self.offsets.entries.data)),
+            min(times_at, len(self.times.entries.data)),
         )
 
     def _begin(self, offsets: bytes, times: bytes) -> None:

@@ -131,8 +131,12 @@ class SegmentReader:
                 break
             start = max(start, Place(damage.end_position, damage.next_offset))
         first = _batch_with(read, start, offset, limit.position)
-        if first is None:
-            return None
+        if isinstance(first, Place):
+            if offset >= limit.offset:
+                return None
+            missing = Damage(DamageKind.MISSING, *first, *limit)
+            _remember(segment, [missing])
+            return missing
         end = limit
         if limit.position - first.position > bytes_max:
             known = index.offsets.at_or_before_position(first.position + bytes_max)
@@ -200,12 +204,15 @@ def _remember(segment: Segment, found: Sequence[Damage]) -> None:
     segment.damages.sort(key=lambda damage: (damage.position, damage.offset))
 
 
-def _batch_with(read: Read, start: Place, offset: int, end_position: int) -> ScannedBatch | None:
-    """The batch that holds `offset`, by walking checked headers from `start`."""
+def _batch_with(read: Read, start: Place, offset: int, end_position: int) -> ScannedBatch | Place:
+    """The batch that holds `offset`, by walking checked headers from `start`; else the place reached."""
     for batch in walk(read, start, end_position, bodies=False):
-        if isinstance(batch, ScannedBatch) and batch.next_offset > offset:
+        if isinstance(batch, Damage):
+            break
+        if batch.next_offset > offset:
             return batch
-    return None
+        start = batch.end
+    return start
 
 
 def _last_boundary(read: Read, start: Place, position_max: int) -> Place:

@@ -139,11 +139,12 @@ class Topics:
             topic = self.get(name)
             await self._discard_logs(self._logs[name])
             try:
-                await self._set_aside(self._folder / name, str(topic.topic_id))
+                await self._volume.disk.rename(self._folder / name, self._deleting / str(topic.topic_id))
             except OSError:
                 self._logs[name] = await self._open_partitions(topic, range(topic.partitions))
                 raise
             del self._topics[name], self._logs[name]
+            await self._sync_names()
 
     async def purge(self) -> None:
         """Free the space of deleted topics."""
@@ -154,8 +155,7 @@ class Topics:
         disk = self._volume.disk
         entries = await disk.list(self._deleting)
         if entries:  # a killed process may have left the rename undurable: what is emptied must stay away
-            await sync_directory(disk, self._deleting)
-            await sync_directory(disk, self._folder)
+            await self._sync_names()
         for entry in entries:
             await self._empty(self._deleting / entry.name)
 
@@ -211,12 +211,12 @@ class Topics:
             raise ForeignFileError(
                 f"{folder} holds records but no {TOPIC_FILE_NAME}; restore that file or move the folder away"
             )
-        await self._set_aside(folder, str(uuid.uuid4()))
+        await self._volume.disk.rename(folder, self._deleting / str(uuid.uuid4()))
+        await self._sync_names()
         await self._purge()
 
-    async def _set_aside(self, folder: Path, name: str) -> None:
-        """Move a topic's folder into `deleting/`, durably."""
-        await self._volume.disk.rename(folder, self._deleting / name)
+    async def _sync_names(self) -> None:
+        """Make a move into `deleting/` durable."""
         await sync_directory(self._volume.disk, self._deleting)
         await sync_directory(self._volume.disk, self._folder)
 
