@@ -157,14 +157,22 @@ class PartitionLog:
             self.waiters.release(batch.next_offset)
         return Appended(batch.base_offset, batch.next_offset, now_ms, is_duplicate=False, life=self._life)
 
+    def when_durable(self, appended: Appended) -> asyncio.Future[None] | None:
+        """A future for the moment in which the batch is durable; None where it already is.
+
+        The future fails, or StorageFailedError is raised, where the batch will not be.
+        """
+        if appended.life != self._life:
+            raise StorageFailedError(f"{self.name}: offset {appended.base_offset} was cut off; send it anew")
+        if appended.next_offset <= self.high_watermark:
+            return None
+        return self.waiters.wait(appended.next_offset)
+
     async def durable(self, appended: Appended) -> None:
         """Wait until the batch is durable; StorageFailedError where it never will be."""
-        if appended.life != self._life:
-            raise StorageFailedError(
-                f"{self.name}: offset {appended.base_offset} was cut off again; send it anew"
-            )
-        if appended.next_offset > self.high_watermark:
-            await self.waiters.wait(appended.next_offset)
+        future = self.when_durable(appended)
+        if future is not None:
+            await future
 
     def roll(self) -> None:
         """Begin a new segment; nothing happens where the active one is empty."""
@@ -263,7 +271,7 @@ class PartitionLog:
                 self._chain.close()
                 folder, interval = self._repair.folder, self.settings.index_interval_bytes
                 plan = await plan_recovery(self._volume.disk, folder, interval, known=distrusted)
-                plan.begins_segment = plan.segments[-1].size_bytes > 0
+                plan.begins_segment |= plan.segments[-1].size_bytes > 0
                 await self._begin(plan)
             except OSError as error:
                 self.failure = error

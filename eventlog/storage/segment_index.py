@@ -43,7 +43,8 @@ class SegmentIndex:
             self._entry_position = batch.position
             self._mark(batch.base_offset)
         self.largest_timestamp_ms = max(self.largest_timestamp_ms, batch.max_timestamp_ms)
-        self.append_time_ms = max(self.append_time_ms, append_time_ms)
+        if batch.next_offset > self._mark_offset:  # else the files know it better
+            self.append_time_ms = max(self.append_time_ms, append_time_ms)
 
     def seal(self, end_offset: int) -> None:
         """Add the mark that covers every record, so that the file alone tells the segment's age."""

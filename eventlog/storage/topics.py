@@ -187,10 +187,10 @@ class Topics:
                 for outcome in outcomes:
                     if isinstance(outcome, BaseException):
                         raise outcome
+            await sync_directory(self._volume.disk, folder)
         except BaseException:
             await self._discard_logs(logs)
             raise
-        await sync_directory(self._volume.disk, folder)
         for log in logs:
             log.on_append = self._flusher.wake
         return logs
