@@ -32,7 +32,7 @@ from eventlog.storage.partition_reader import TimedOffset
 from eventlog.storage.producer_state import ProducerState, pack_snapshot
 from eventlog.storage.recovery import RecoveryPlan, plan_recovery
 from eventlog.storage.repair import Repair
-from eventlog.storage.retention import Aged, beyond_size, expired_by_age
+from eventlog.storage.retention import beyond_size
 from eventlog.storage.scan import Place, ScannedBatch
 from eventlog.storage.segment import Segment
 from eventlog.storage.segment_chain import SegmentChain
@@ -279,7 +279,7 @@ class PartitionLog:
             self.failure = None
             return True
 
-    # --- upkeep ------------------------------------------------------------------------------
+    # --- upkeep ---
 
     async def settle(self) -> None:
         """Write out what only speeds up the next start: index entries, producer snapshots, the state.
@@ -289,6 +289,7 @@ class PartitionLog:
         async with self._upkeep:
             if self.failure is None:
                 await self._settle()
+                await self._drop_below_start()
 
     async def delete_records(self, offset: int) -> int:
         """Move the log start offset up to `offset` (UP_TO_HIGH_WATERMARK: all of it); returns the new one."""
@@ -309,7 +310,10 @@ class PartitionLog:
                 return 0
             count = beyond_size([segment.size_bytes for segment in self.segments], retention_bytes)
             if self._volume.clock.is_steady():
-                count = max(count, await self._count_expired())
+                retention_ms, now_ms = self.settings.retention_ms, self._volume.clock.now_ms()
+                if self._chain.is_active_expired(retention_ms, now_ms):
+                    self._roll(now_ms)  # to go next time, when it is flushed
+                count = max(count, await self._chain.count_expired(retention_ms, now_ms))
             deletable = self._chain.deletable()[:count]
             if deletable:
                 await self._advance_start(deletable[-1].end.offset)
@@ -344,6 +348,7 @@ class PartitionLog:
         active.trim()
         active.index.seal(active.end.offset)
         await self._settle()
+        await self._drop_below_start()
         await self._chain.write_index(active, durable=True)
         await self._repair.save_snapshot(self.log_end_offset, pack_snapshot(self.producers))
         await self._state_file.fill(self._state())
@@ -358,27 +363,17 @@ class PartitionLog:
         self.producers.expire(self._volume.clock.now_ms())
         await self._state_file.flush(self._state())
 
-    async def _count_expired(self) -> int:
-        """How many of the oldest segments are too old; an active one that is gets rolled, to go next time."""
-        retention_ms, now_ms = self.settings.retention_ms, self._volume.clock.now_ms()
-        active = self._chain.active
-        assert active.index is not None
-        due = Aged(active.size_bytes, active.index.append_time_ms)
-        if active.size_bytes and expired_by_age([due], retention_ms, now_ms):
-            self._roll(now_ms)
-        count = 0
-        for segment in self._chain.deletable():
-            if not segment.last_append_ms:
-                await self._volume.indexes.get(segment)
-            if not expired_by_age([Aged(segment.size_bytes, segment.last_append_ms)], retention_ms, now_ms):
-                break
-            count += 1
-        return count
-
     async def _advance_start(self, offset: int) -> None:
         """Make a higher log start offset durable, then delete the segments wholly below it."""
         self.log_start_offset = max(offset, self.log_start_offset)
         await self._state_file.flush(self._state())
+        with suppress(
+            OSError
+        ):  # a snapshot should know the producers of what goes; a full volume comes first
+            await self._settle()
+        await self._drop_below_start()
+
+    async def _drop_below_start(self) -> None:
         for segment in self._chain.deletable():
             if segment.end.offset > self.log_start_offset:
                 break

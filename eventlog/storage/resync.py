@@ -9,6 +9,7 @@ Several nested chains may lead to the anchor, for a forged batch at the very end
 link to the true chain. What the damaged batch still says of itself decides, in this order:
 
 1. its checksum matches its body up to a link: then its extent is proven, only unchecked fields suffered;
+   of several such links the last, for a forged one lies within the batch;
 2. its length field leads to a link: then the length is whole and something in the body suffered;
 3. nothing of it can be believed: the earliest link.
 """
@@ -110,14 +111,14 @@ def _proven_by_checksum(stretch: memoryview, links: dict[int, int]) -> int | Non
     if len(stretch) < HEADER_BYTES:
         return None
     stored = int.from_bytes(stretch[_CRC_FIELD], "big")
-    checksum, done = 0, CRC_START
+    checksum, done, proven = 0, CRC_START, None
     for at in sorted(links):
         if at >= HEADER_BYTES:
             checksum = crc32c(stretch[done:at], checksum)
             done = at
             if checksum == stored:
-                return at
-    return None
+                proven = at
+    return proven
 
 
 def _claimed_by_length(stretch: memoryview, links: dict[int, int]) -> int | None:

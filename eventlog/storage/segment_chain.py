@@ -6,6 +6,7 @@ from pathlib import Path
 
 from eventlog.storage.disk import OpenMode
 from eventlog.storage.flush_work import FlushWork
+from eventlog.storage.retention import Aged, expired_by_age
 from eventlog.storage.scan import Place, ScannedBatch
 from eventlog.storage.segment import Segment
 from eventlog.storage.segment_index import SegmentIndex
@@ -105,6 +106,23 @@ class SegmentChain:
             for segment in self.segments[:-1]
             if segment.active_file is None and segment.end.offset <= self.durable_end.offset
         ]
+
+    def is_active_expired(self, retention_ms: int, now_ms: int) -> bool:
+        """Whether even the last record of the active segment is too old."""
+        assert self.active.index is not None
+        newest = Aged(self.active.size_bytes, self.active.index.append_time_ms)
+        return bool(newest.size_bytes and expired_by_age([newest], retention_ms, now_ms))
+
+    async def count_expired(self, retention_ms: int, now_ms: int) -> int:
+        """How many of the oldest deletable segments are too old; their ages are in their indexes."""
+        count = 0
+        for segment in self.deletable():
+            if not segment.last_append_ms:
+                await self._volume.indexes.get(segment)
+            if not expired_by_age([Aged(segment.size_bytes, segment.last_append_ms)], retention_ms, now_ms):
+                break
+            count += 1
+        return count
 
     def drop_first(self) -> Segment:
         """Take the oldest segment off the chain; readers that hold it may finish."""

@@ -147,7 +147,7 @@ class SegmentReader:
         """Check what of the stretch has not been checked since the log was opened."""
         while (gap := segment.checked.first_gap(start_position, end_position)) is not None:
             index = await self._indexes.get(segment)
-            start = index.offsets.at_or_before_position(gap[0])
+            start = _past_damage(segment, index.offsets.at_or_before_position(gap[0]))
             wanted = min(gap[1], gap[0] + CHECK_BYTES)
             following = list(index.offsets.after_position(start.position))
             segment_end = segment.end
@@ -182,6 +182,14 @@ def check_stretch(
         found.append(Damage(DamageKind.MISSING, place.position, place.offset, end.position, end.offset))
         place = end
     return found, place
+
+
+def _past_damage(segment: Segment, place: Place) -> Place:
+    """The place, or where the known damage ends that it lies in."""
+    for damage in segment.damages:
+        if damage.position <= place.position < damage.end_position:
+            return Place(damage.end_position, damage.next_offset)
+    return place
 
 
 def _remember(segment: Segment, found: Sequence[Damage]) -> None:

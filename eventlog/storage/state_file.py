@@ -72,5 +72,6 @@ class StateFile:
         if state == self._written:
             return
         self._generation += 1
+        self._written = None
         write_all(self._file, pack_slot(self._generation, state), self._turn * SLOT_BYTES)
         self._written = state
