@@ -19,9 +19,6 @@ class DurabilityWaiters:
 
     def wait(self, offset: int) -> asyncio.Future[None]:
         """A future for the moment in which every record before `offset` is durable."""
-        assert not self._waiting or self._waiting[-1][0] <= offset or offset >= 0, (
-            "offsets are counted from 0"
-        )
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._waiting and self._waiting[-1][0] > offset:  # a duplicate waits for an earlier batch
             self._waiting.append((self._waiting[-1][0], future))

@@ -53,9 +53,9 @@ def classify(folder: Path, entries: Sequence[Entry]) -> PartitionFiles:
         name = entry.name
         if name.startswith(".") or name == STATE_NAME:
             continue
-        unfinished = name.endswith(UNFINISHED_SUFFIX)
         kind, offset = _kind_of(name.removesuffix(UNFINISHED_SUFFIX))
-        if entry.is_directory or offset is None:
+        unfinished = name.endswith(UNFINISHED_SUFFIX)
+        if entry.is_directory or offset is None or (unfinished and kind != SNAPSHOT_SUFFIX):
             raise ForeignFileError(f"{folder / name} is not a file of the log; move it out of this folder")
         if unfinished:
             leftovers.append(name)

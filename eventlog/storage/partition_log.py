@@ -250,12 +250,13 @@ class PartitionLog:
             self._state_file.write(self._state())
         self.waiters.release(self.high_watermark)
 
-    async def fail_flush(self, error: OSError) -> None:
-        """A flush failed: distrust everything past the last good one, and try to go on without it."""
+    def fail_flush(self, error: OSError) -> None:
+        """A flush failed: distrust everything past the last good one, until `restore` has cut it off."""
         self.failure = error
         self._life += 1
+        with suppress(OSError):  # `restore` tries again
+            self._state_file.write(self._state())
         self.waiters.fail(StorageFailedError(f"{self.name}: the volume refused a flush: {error}"))
-        await self.restore()
 
     async def restore(self) -> bool:
         """After a failed flush: set aside what it left in doubt, cut it, begin a new segment.
@@ -271,7 +272,7 @@ class PartitionLog:
                 self._chain.close()
                 folder, interval = self._repair.folder, self.settings.index_interval_bytes
                 plan = await plan_recovery(self._volume.disk, folder, interval, known=distrusted)
-                plan.begins_segment |= plan.segments[-1].size_bytes > 0
+                plan.begins_segment |= bool(plan.segments) and plan.segments[-1].size_bytes > 0
                 await self._begin(plan)
             except OSError as error:
                 self.failure = error

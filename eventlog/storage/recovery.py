@@ -151,6 +151,7 @@ class _Scan:
         self._disk = disk
         self._plan = plan
         self._recovery_point = recovery_point
+        self._anchors: list[Place] = []
         self._distrusted = plan.slot is not None and plan.slot.state.distrusted
         ends = [*(segment.base_offset for segment in kept[1:]), UNKNOWN_OFFSET]
         plan.segments = [
@@ -221,6 +222,7 @@ class _Scan:
             for path in (segment.index_path, segment.timeindex_path)
         ]
         index = SegmentIndex(segment.base_offset, segment.index_interval_bytes, *pieces)
+        self._anchors = list(index.offsets.after_position(0)) if self._recovery_point is None else []
         point = segment.base_offset if self._recovery_point is None else self._recovery_point
         try:
             index.offsets.keep_below(segment.size_bytes)
@@ -297,7 +299,8 @@ class _Scan:
         while place.position < segment.end.position:
             for found in walk(read, place, segment.end.position, bodies=True):
                 if isinstance(found, Damage):
-                    damage = bound(read, found, (), segment.end)
+                    anchors = [anchor for anchor in self._anchors if anchor.position > found.position]
+                    damage = bound(read, found, anchors, segment.end)
                     if damage.next_offset == UNKNOWN_OFFSET:
                         self._tear(number, found)
                         return False

@@ -124,12 +124,12 @@ class Repair:
             await self.disk.run(file.flush)
         finally:
             file.close()
-        if segment.index is not None:
-            if not is_active:
-                segment.index.seal(segment.end.offset)
-            write = segment.index_write()
-            await self.disk.run(lambda: write.execute(self.disk, durable=True))
-            write.done()
+        assert segment.index is not None, "what the scan looked into has its index"
+        if not is_active:
+            segment.index.seal(segment.end.offset)
+        write = segment.index_write()
+        await self.disk.run(lambda: write.execute(self.disk, durable=True))
+        write.done()
 
     def _begin_segment(self, base_offset: int, now_ms: int) -> Segment:
         segment = Segment(self.folder, base_offset, Place(0, base_offset), now_ms, self.index_interval_bytes)

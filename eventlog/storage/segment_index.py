@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from eventlog.storage.index import IndexDamagedError, OffsetIndex, TimeIndex, TimeMark
+from eventlog.storage.resync import bound
 from eventlog.storage.scan import Damage, Place, Read, ScannedBatch, walk
 
 NO_TIMESTAMP = -1
@@ -64,13 +65,16 @@ class SegmentIndex:
         except IndexDamagedError:
             self.clear()
             start = Place(0, self.base_offset)
-        for found in walk(read, start, end_position, bodies=False):
-            if isinstance(found, Damage):
-                self.append_time_ms = max(self.append_time_ms, append_time_ms)
-                return found
-            self.add(found, append_time_ms)
-            start = found.end
-        return start
+        return self._add_from(read, start, end_position, append_time_ms)
+
+    def complete_segment(self, read: Read, end: Place, append_time_ms: int) -> None:
+        """The same for a whole segment that ends at `end`, going on where the batches resume after damage."""
+        found = self.complete(read, end.position, append_time_ms)
+        while isinstance(found, Damage):
+            anchors = list(self.offsets.after_position(found.position))
+            damage = bound(read, found, anchors, end)
+            resumed = Place(damage.end_position, damage.next_offset)
+            found = self._add_from(read, resumed, end.position, append_time_ms)
 
     def clear(self) -> None:
         """Forget everything; `complete` builds it again."""
@@ -102,6 +106,15 @@ class SegmentIndex:
             (bytes(self.offsets.entries.data[offsets_at:]), offsets_at),
             (bytes(self.times.entries.data[times_at:]), times_at),
         )
+
+    def _add_from(self, read: Read, start: Place, end_position: int, append_time_ms: int) -> Place | Damage:
+        for found in walk(read, start, end_position, bodies=False):
+            if isinstance(found, Damage):
+                self.append_time_ms = max(self.append_time_ms, append_time_ms)
+                return found
+            self.add(found, append_time_ms)
+            start = found.end
+        return start
 
     def _note_written(self) -> None:
         """Entries that were forgotten no longer count as written."""

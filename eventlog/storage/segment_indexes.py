@@ -61,8 +61,8 @@ class SegmentIndexes:
     async def _complete(self, segment: Segment, index: SegmentIndex) -> None:
         assert segment.active_file is None, "the active segment keeps its index in memory"
         with self._open_files.read(segment.log_path) as lease:
-            read = lease.file.pread
-            await self._disk.run(lambda: index.complete(read, segment.size_bytes, segment.modified_ms))
+            read, end = lease.file.pread, segment.end
+            await self._disk.run(lambda: index.complete_segment(read, end, segment.modified_ms))
         index.seal(segment.end.offset)
         segment.index = index
         write = segment.index_write()
@@ -75,9 +75,9 @@ class SegmentIndexes:
     async def _rebuild_active(self, segment: Segment, index: SegmentIndex) -> None:
         """Read most of the segment off the loop, then what was appended meanwhile, and change over."""
         with self._open_files.read(segment.log_path) as lease:
-            read, size_bytes = lease.file.pread, segment.size_bytes
-            await self._disk.run(lambda: index.complete(read, size_bytes, segment.modified_ms))
-            index.complete(read, segment.size_bytes, segment.modified_ms)
+            read, end = lease.file.pread, segment.end
+            await self._disk.run(lambda: index.complete_segment(read, end, segment.modified_ms))
+            index.complete_segment(read, segment.end, segment.modified_ms)
         if segment.index is not None:
             index.append_time_ms = max(index.append_time_ms, segment.index.append_time_ms)
         segment.index = index
