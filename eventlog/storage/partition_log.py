@@ -366,12 +366,10 @@ class PartitionLog:
 
     async def _advance_start(self, offset: int) -> None:
         """Make a higher log start offset durable, then delete the segments wholly below it."""
+        with suppress(OSError):  # a snapshot should know the producers of what goes; space comes first
+            await self._settle()
         self.log_start_offset = max(offset, self.log_start_offset)
         await self._state_file.flush(self._state())
-        with suppress(
-            OSError
-        ):  # a snapshot should know the producers of what goes; a full volume comes first
-            await self._settle()
         await self._drop_below_start()
 
     async def _drop_below_start(self) -> None:

@@ -71,7 +71,7 @@ class RecoveryPlan:
     end_offset: int = 0
     torn_tail: TornTail | None = None
     expired_segments: tuple[int, ...] = ()
-    """Segments wholly below the log start offset: a deletion that was interrupted."""
+    """Segments wholly below the log start offset whose producers a snapshot knows: an interrupted deletion."""
     begins_segment: bool = False
     """Whether the next append needs a new segment, at `end_offset`."""
     scanned_from: int = 0
@@ -102,39 +102,39 @@ async def plan_recovery(
     slot = newest_slot(await disk.read(folder / STATE_NAME)) if files.has_state else None
     if known is not None:
         slot = Slot(0, 0, known)
-    log_start_offset = slot.state.log_start_offset if slot else 0
+    plan = RecoveryPlan(files, slot, slot.state.log_start_offset if slot else 0)
+    await _load_snapshot(disk, plan)
     ends = [*(segment.base_offset for segment in files.segments[1:]), None]
     kept = [
         segment
         for segment, end in zip(files.segments, ends, strict=False)
-        if end is None or end > log_start_offset
+        if end is None or end > min(plan.log_start_offset, plan.snapshot_offset)
     ]
-    if slot is None and kept:
-        log_start_offset = kept[0].base_offset
-    plan = RecoveryPlan(files, slot, log_start_offset)
     plan.expired_segments = tuple(segment.base_offset for segment in files.segments if segment not in kept)
-    recovery_point = slot.state.recovery_point if slot else None
+    if slot is None and kept:
+        plan.log_start_offset = kept[0].base_offset
+    recovery_point = None
+    if slot is not None:  # a snapshot is written after the flush of what it covers
+        recovery_point = max(slot.state.recovery_point, plan.snapshot_offset)
     if not kept:
-        plan.end_offset = max(recovery_point or 0, log_start_offset)
+        plan.end_offset = max(recovery_point or 0, plan.log_start_offset)
         plan.begins_segment = True
         return plan
-    if recovery_point is not None:
-        await _load_snapshot(disk, plan, recovery_point)
     scan = _Scan(disk, plan, kept, recovery_point, index_interval_bytes)
     await scan.run()
-    if plan.end_offset < log_start_offset:  # records were deleted that had not been flushed
-        plan.end_offset, plan.begins_segment = log_start_offset, True
+    if plan.end_offset < plan.log_start_offset:  # records were deleted that had not been flushed
+        plan.end_offset, plan.begins_segment = plan.log_start_offset, True
     return plan
 
 
-async def _load_snapshot(disk: Disk, plan: RecoveryPlan, recovery_point: int) -> None:
+async def _load_snapshot(disk: Disk, plan: RecoveryPlan) -> None:
+    """Take the producers of the newest snapshot that is whole."""
     for offset in reversed(plan.files.snapshot_offsets):
-        if offset <= recovery_point:
-            data = await disk.read(plan.files.folder / file_name(offset, SNAPSHOT_SUFFIX))
-            state = unpack_snapshot(data)
-            if state is not None:
-                plan.producers, plan.snapshot_offset = state, offset
-                return
+        data = await disk.read(plan.files.folder / file_name(offset, SNAPSHOT_SUFFIX))
+        state = unpack_snapshot(data)
+        if state is not None:
+            plan.producers, plan.snapshot_offset = state, offset
+            return
 
 
 class _Scan:
@@ -308,7 +308,8 @@ class _Scan:
                     place = Place(damage.end_position, damage.next_offset)
                     break
                 segment.index.add(found, segment.modified_ms)
-                self._plan.producers.appended(found, segment.modified_ms)
+                if found.base_offset >= self._plan.snapshot_offset:
+                    self._plan.producers.appended(found, segment.modified_ms)
                 place = found.end
         if not is_last and place.offset != segment.end.offset:
             segment.damages.append(Damage(DamageKind.MISSING, *place, *segment.end))
