@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -73,9 +74,11 @@ class LogDirectory:
             if META_NAME in names:
                 cluster_id = read_meta(await disk.read(path / META_NAME), path / META_NAME)
             else:
-                await sync_directory(disk, path.parent)
                 cluster_id, data = new_meta()
                 await replace_file(disk, path / META_NAME, data)
+            await sync_directory(disk, path)  # also what an earlier start that failed has made
+            with suppress(PermissionError):  # a parent that is somebody else's holds a directory made before
+                await sync_directory(disk, path.parent)
             volume = Volume.build(path, disk, SteadyClock(clock), settings)
             await volume.free_space.refresh()
             flusher = Flusher(disk, clock)

@@ -71,11 +71,15 @@ class RecoveryPlan:
     end_offset: int = 0
     torn_tail: TornTail | None = None
     expired_segments: tuple[int, ...] = ()
-    """Segments wholly below the log start offset whose producers a snapshot knows: an interrupted deletion."""
+    """Segments below the log start whose producers a snapshot knows: an interrupted deletion."""
     begins_segment: bool = False
     """Whether the next append needs a new segment, at `end_offset`."""
+    recovery_point: int | None = None
+    """What is known to be flushed: what the state says, or a newer snapshot proves."""
     scanned_from: int = 0
     """The first segment (its number in `segments`) with bytes past the recovery point."""
+    tail_position: int = 0
+    """Where those bytes begin in it."""
 
     @property
     def is_clean(self) -> bool:
@@ -83,6 +87,7 @@ class RecoveryPlan:
         return (
             self.slot is not None
             and not self.slot.state.distrusted
+            and not self.slot.state.unflushed
             and self.slot.state.recovery_point == self.end_offset == self.snapshot_offset
             and self.torn_tail is None
             and not self.begins_segment
@@ -113,14 +118,13 @@ async def plan_recovery(
     plan.expired_segments = tuple(segment.base_offset for segment in files.segments if segment not in kept)
     if slot is None and kept:
         plan.log_start_offset = kept[0].base_offset
-    recovery_point = None
     if slot is not None:  # a snapshot is written after the flush of what it covers
-        recovery_point = max(slot.state.recovery_point, plan.snapshot_offset)
+        plan.recovery_point = max(slot.state.recovery_point, plan.snapshot_offset)
     if not kept:
-        plan.end_offset = max(recovery_point or 0, plan.log_start_offset)
+        plan.end_offset = max(plan.recovery_point or 0, plan.log_start_offset)
         plan.begins_segment = True
         return plan
-    scan = _Scan(disk, plan, kept, recovery_point, index_interval_bytes)
+    scan = _Scan(disk, plan, kept, index_interval_bytes)
     await scan.run()
     if plan.end_offset < plan.log_start_offset:  # records were deleted that had not been flushed
         plan.end_offset, plan.begins_segment = plan.log_start_offset, True
@@ -145,12 +149,11 @@ class _Scan:
         disk: Disk,
         plan: RecoveryPlan,
         kept: list[SegmentFile],
-        recovery_point: int | None,
         index_interval_bytes: int,
     ) -> None:
         self._disk = disk
         self._plan = plan
-        self._recovery_point = recovery_point
+        self._recovery_point = plan.recovery_point
         self._anchors: list[Place] = []
         self._distrusted = plan.slot is not None and plan.slot.state.distrusted
         ends = [*(segment.base_offset for segment in kept[1:]), UNKNOWN_OFFSET]
@@ -273,6 +276,8 @@ class _Scan:
         segment = self._plan.segments[number]
         assert segment.index is not None
         self._plan.end_offset = place.offset
+        if number == self._plan.scanned_from:
+            self._plan.tail_position = place.position
         if self._distrusted and (
             place.position < segment.size_bytes or number + 1 < len(self._plan.segments)
         ):

@@ -7,12 +7,14 @@ segments go last to first, and the recovery point moves when everything that it 
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import attrs
 
 from eventlog.storage.atomic_file import replace_file
-from eventlog.storage.disk import Disk, OpenMode, sync_directory
+from eventlog.storage.disk import Disk, File, OpenMode, sync_directory, write_all
 from eventlog.storage.partition_files import SNAPSHOT_SUFFIX, segment_names
 from eventlog.storage.producer_state import pack_snapshot
 from eventlog.storage.quarantine import Quarantine
@@ -24,6 +26,7 @@ from eventlog.storage.state_file import StateFile
 from eventlog.storage.state_slots import State
 
 SNAPSHOTS_KEPT = 2
+REWRITE_BYTES = 1024 * 1024
 
 logger = logging.getLogger(__name__)
 
@@ -64,8 +67,7 @@ class Repair:
             plan.segments.append(self._begin_segment(plan.end_offset, now_ms))
         active = plan.segments[-1]
         if not plan.is_clean:
-            for segment in plan.segments[plan.scanned_from :]:
-                await self._flush(segment, is_active=segment is active)
+            await self._flush_kept(plan, state_file)
             await sync_directory(self.disk, self.folder)
             await state_file.fill(State(plan.end_offset, plan.log_start_offset))
             await self.save_snapshot(plan.end_offset, pack_snapshot(plan.producers))
@@ -117,10 +119,31 @@ class Repair:
             },
         )
 
-    async def _flush(self, segment: Segment, *, is_active: bool) -> None:
+    async def _flush_kept(self, plan: RecoveryPlan, state_file: StateFile) -> None:
+        """Make what the scan kept durable; where that fails, the next recovery must write it anew."""
+        scanned = plan.segments[plan.scanned_from :]
+        rewrites = plan.slot is not None and plan.slot.state.unflushed
+        try:
+            for segment in scanned:
+                tail_position = plan.tail_position if segment is scanned[0] else 0
+                await self._flush(
+                    segment,
+                    is_active=segment is plan.segments[-1],
+                    rewrite_from=tail_position if rewrites else None,
+                )
+        except OSError:
+            if plan.recovery_point is not None and plan.slot is not None and not plan.slot.state.distrusted:
+                unflushed = State(plan.recovery_point, plan.log_start_offset, unflushed=True)
+                with suppress(OSError):
+                    state_file.write(unflushed)
+            raise
+
+    async def _flush(self, segment: Segment, *, is_active: bool, rewrite_from: int | None) -> None:
         """Make what the scan kept of a segment durable, and its index."""
         file = self.disk.open(segment.log_path, OpenMode.WRITE)
         try:
+            if rewrite_from is not None:
+                await self.disk.run(partial(_write_anew, file, rewrite_from, segment.size_bytes))
             await self.disk.run(file.flush)
         finally:
             file.close()
@@ -144,3 +167,11 @@ class Repair:
 
     def _names(self, base_offsets: tuple[int, ...]) -> list[str]:
         return [name for base_offset in base_offsets for name in reversed(segment_names(base_offset))]
+
+
+def _write_anew(file: File, position: int, end_position: int) -> None:
+    """Write the same bytes once more, so that the next flush has to bring them to the disk."""
+    while position < end_position:
+        data = file.pread(min(REWRITE_BYTES, end_position - position), position)
+        write_all(file, data, position)
+        position += len(data)

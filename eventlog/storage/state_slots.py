@@ -4,7 +4,7 @@ Two slots, each in a 512-byte block of its own, big-endian, 36 bytes used:
 
     4 bytes  magic             "gpst"
     uint16   format version    1
-    uint16   flags             bit 0: distrusted
+    uint16   flags             bit 0: distrusted, bit 1: unflushed
     uint64   generation        the good slot with the higher one counts
     int64    recovery point    every record before it has been flushed
     int64    log start offset  the first readable offset
@@ -17,6 +17,9 @@ only with a flush: a power cut can spoil the slot that was being written, never 
 `distrusted` is set, without a flush, when a flush of the log has failed: the page cache then shows
 bytes beyond the recovery point that may not be on the disk. A restarted process reads the flag from
 the same page cache and cuts them; after a restart of the machine the disk tells the truth again.
+
+`unflushed` is set in the same way when recovery could not flush what it kept beyond the recovery point,
+which may have been acknowledged: the next recovery writes it anew before it flushes it.
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ FILE_BYTES = SLOTS * SLOT_BYTES
 _FIELDS = struct.Struct(">4sHHQqq")
 _CHECKSUM = struct.Struct(">I")
 _DISTRUSTED = 1
+_UNFLUSHED = 2
 
 
 @attrs.frozen
@@ -46,6 +50,7 @@ class State:
     recovery_point: int
     log_start_offset: int
     distrusted: bool = False
+    unflushed: bool = False
 
 
 @attrs.frozen
@@ -59,7 +64,7 @@ class Slot:
 
 def pack_slot(generation: int, state: State) -> bytes:
     """The bytes of one slot, padded to its block."""
-    flags = _DISTRUSTED if state.distrusted else 0
+    flags = _DISTRUSTED * state.distrusted + _UNFLUSHED * state.unflushed
     packed = _FIELDS.pack(MAGIC, FORMAT, flags, generation, state.recovery_point, state.log_start_offset)
     return (packed + _CHECKSUM.pack(crc32c(packed))).ljust(SLOT_BYTES, b"\0")
 
@@ -86,4 +91,5 @@ def _unpack_slot(data: bytes, number: int) -> Slot | None:
         raise NewerFormatError(
             f"the partition state has format {version}, this gputail knows {FORMAT}; upgrade gputail"
         )
-    return Slot(number, generation, State(recovery_point, log_start_offset, bool(flags & _DISTRUSTED)))
+    distrusted, unflushed = bool(flags & _DISTRUSTED), bool(flags & _UNFLUSHED)
+    return Slot(number, generation, State(recovery_point, log_start_offset, distrusted, unflushed))

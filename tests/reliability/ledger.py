@@ -44,6 +44,8 @@ class SentBatch:
     sent: Span
     places: list[int] = attrs.field(factory=list)
     acked: Span | None = None
+    is_written: bool = False
+    """Whether the log took the append; if so it must answer."""
 
     @property
     def record_count(self) -> int:

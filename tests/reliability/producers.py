@@ -27,6 +27,10 @@ class Producer:
     must_resend: bool = False
     value_bytes_max: int = 150
 
+    @property
+    def is_idempotent(self) -> bool:
+        return self.producer_id != NOT_IDEMPOTENT
+
     def next_batch(self) -> bytes:
         """One to four records, no two batches alike; now and then compressed."""
         rng = self.rng
@@ -36,7 +40,7 @@ class Producer:
             for _ in range(count)
         ]
         codec = Codec.ZSTD if rng.random() < 0.1 else Codec.NONE
-        if self.producer_id == NOT_IDEMPOTENT:
+        if not self.is_idempotent:
             return bytes(encode_batch(records, codec=codec))
         sequence = self.next_sequence
         self.next_sequence += count
@@ -48,7 +52,7 @@ class Producer:
 
     def begin_anew(self) -> None:
         """What a client does that cannot go on: another producer id, from sequence 0, nothing sent again."""
-        if self.producer_id != NOT_IDEMPOTENT:
+        if self.is_idempotent:
             self.producer_id = self.rng.getrandbits(62)
         self.next_sequence = 0
         self.unsettled.clear()

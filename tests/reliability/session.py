@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from random import Random
 
 import attrs
 
-from eventlog.errors import OutOfOrderSequenceError, StorageFailedError
+from eventlog.errors import EventLogError, OutOfOrderSequenceError, StorageFailedError
+from eventlog.storage.appended import Appended
 from eventlog.storage.disk import Disk
 from eventlog.storage.log_directory import LogDirectory
-from eventlog.storage.partition_log import Appended, PartitionLog
+from eventlog.storage.partition_log import PartitionLog
 from eventlog.storage.settings import LogSettings, TopicSettings
 from tests.reliability.disks.power_cut import ROOT, RecordingDisk
+from tests.reliability.disks.remembered_path import RememberedPath
 from tests.reliability.ledger import Ledger, SentBatch, SentTopic, Span
 from tests.reliability.manual_clock import ManualClock
 from tests.reliability.producers import NOT_IDEMPOTENT, Producer
 
-DATA = ROOT / "data"
+DATA = RememberedPath(ROOT / "data")
 SETTINGS = LogSettings(free_bytes_min=0)
 TOPIC_SETTINGS = TopicSettings(
     retention_bytes=2500, retention_ms=60_000, segment_bytes=1000, index_interval_bytes=300
 )
+
+ANSWER_S_MAX = 1.0
+
+IN_FLIGHT_MAX = 4
+"""A client has at most five batches in flight; here the fifth is one whose answer it has not seen."""
 
 
 @attrs.define(eq=False)
@@ -46,6 +54,7 @@ class Session:
     ledger: Ledger = attrs.field(factory=Ledger)
     settings: LogSettings = SETTINGS
     topic_settings: TopicSettings = TOPIC_SETTINGS
+    value_bytes_max: int = 150
     directory: LogDirectory | None = None
     _producers: dict[tuple[SentTopic, int], list[Producer]] = attrs.field(factory=dict)
     _waiting: list[_Waiting] = attrs.field(factory=list)
@@ -81,6 +90,7 @@ class Session:
         self.directory = await LogDirectory.open(
             self.path, disk=self.disk, clock=self.clock, settings=self.settings
         )
+        self._learn()
 
     async def close(self) -> None:
         """A clean stop; what was waiting is answered by it or never."""
@@ -90,11 +100,13 @@ class Session:
         finally:
             self._forget_waiting()
 
-    async def kill(self) -> None:
-        """The process ends as by SIGKILL: what it had written stays in the page cache, its lock goes."""
+    async def bury(self) -> None:
+        """The process was killed (the disk raised Killed): let what is left of it end, and forget it."""
         self.directory = None
         self._forget_waiting()
-        self.recorder.release_locks()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
+        self.recorder.revive()
 
     # --- topics ---------------------------------------------------------------------------------
 
@@ -129,24 +141,49 @@ class Session:
     # --- records --------------------------------------------------------------------------------
 
     def append(self, topic: SentTopic, number: int) -> None:
-        """Send one batch, after those that must be sent again."""
+        """Send one batch, after those that must be sent again; nothing where too many have no answer yet."""
         producer = self.rng.choice(self._producers_of(topic, number))
         if producer.must_resend:
             self._resend(topic, number, producer)
-        producer.clock_ms = self.clock.wall_ms()
+        if len(producer.unsettled) >= IN_FLIGHT_MAX:
+            return
+        producer.clock_ms = max(self.clock.wall_ms(), 0)
         batch = SentBatch(producer.next_batch(), Span(self.now))
         topic.partition(number).batches.append(batch)
         producer.unsettled.append(batch)
         self._send(topic, number, producer, batch)
 
+    def append_new(self, topic: SentTopic, number: int) -> SentBatch:
+        """Send one batch of a producer that has nothing to do with those before."""
+        producer = Producer(self.rng, max(self.clock.wall_ms(), 0), value_bytes_max=self.value_bytes_max)
+        batch = SentBatch(producer.next_batch(), Span(self.now))
+        topic.partition(number).batches.append(batch)
+        self._send(topic, number, producer, batch)
+        return batch
+
+    def send_again(self, topic: SentTopic, number: int) -> None:
+        """Repeat what has no answer yet; a log that answers at once must have it durable by then."""
+        log = self.log.partition(topic.name, number)
+        for item in self._waiting:
+            if item.log is not log or not item.producer.is_idempotent or item.batch.acked:
+                continue
+            appended = log.append(bytearray(item.batch.data))
+            assert appended.is_duplicate, f"{log.name}: a batch that was sent twice is stored twice"
+            if log.when_durable(appended) is None:
+                self._acknowledge(item)
+
     async def flush(self) -> None:
         """One flush round; what it made durable is acknowledged."""
+        failure: Exception | None = None
         try:
             await self.log.flush()
-        finally:
-            waiting, self._waiting = self._waiting, []
-            for item in waiting:
-                await self._settle(item)
+        except (EventLogError, OSError) as error:
+            failure = error
+        waiting, self._waiting = self._waiting, []
+        for item in waiting:
+            await self._settle(item)
+        if failure is not None:
+            raise failure
 
     async def delete_records(self, topic: SentTopic, number: int, offset: int) -> None:
         span = Span(self.now)
@@ -164,12 +201,38 @@ class Session:
                 start = self.log.partition(topic.name, number).log_start_offset
                 topic.partition(number).retained.append((Span(begun, self.now), start))
 
+    def _learn(self) -> None:
+        """What was asked and never answered: look whether it was done; from now on it stays so."""
+        for topic in self.ledger.topics:
+            exists = topic.name in self.log.topics.names()
+            if topic.created.ended is None and topic.deleted is None:
+                topic.created.ended = self.now
+                topic.deleted = None if exists else Span(self.now, self.now)
+            elif topic.deleted is not None and topic.deleted.ended is None:
+                topic.deleted.ended = self.now
+                topic.deleted = None if exists else topic.deleted
+            if exists and topic.deleted is None:
+                self._learn_partitions(topic)
+
+    def _learn_partitions(self, topic: SentTopic) -> None:
+        found = self.log.topics.get(topic.name).partitions
+        topic.counts = [
+            (span, count) for span, count in topic.counts if span.ended is not None or count <= found
+        ]
+        for span, _ in topic.counts:
+            span.ended = self.now if span.ended is None else span.ended
+        for number, partition in topic.partitions.items():
+            start = self.log.partition(topic.name, number).log_start_offset if number < found else 0
+            for span, offset in partition.starts:
+                if span.ended is None and offset <= start:
+                    span.ended = self.now
+
     # --- inside ---------------------------------------------------------------------------------
 
     def _producers_of(self, topic: SentTopic, number: int) -> list[Producer]:
         if (topic, number) not in self._producers:
             self._producers[topic, number] = [
-                Producer(self.rng, self.clock.wall_ms(), producer_id)
+                Producer(self.rng, max(self.clock.wall_ms(), 0), producer_id)
                 for producer_id in (NOT_IDEMPOTENT, self.rng.getrandbits(62))
             ]
         return self._producers[topic, number]
@@ -180,6 +243,7 @@ class Session:
         producer.must_resend = True
         appended = log.append(bytearray(batch.data))
         producer.must_resend = False
+        batch.is_written = True
         batch.places[-1] = appended.base_offset
         self._waiting.append(_Waiting(log, appended, batch, producer))
 
@@ -199,12 +263,18 @@ class Session:
 
     async def _settle(self, item: _Waiting) -> None:
         try:
-            await item.log.durable(item.appended)
+            async with asyncio.timeout(ANSWER_S_MAX):
+                await item.log.durable(item.appended)
         except StorageFailedError:
             item.producer.must_resend = True
             return
+        except TimeoutError:
+            raise AssertionError(f"{item.log.name}: an append got no answer from a flush round") from None
+        self._acknowledge(item)
+
+    def _acknowledge(self, item: _Waiting) -> None:
         item.batch.places.append(item.appended.base_offset)
-        item.batch.acked = Span(item.batch.sent.begun, self.now)
+        item.batch.acked = item.batch.acked or Span(item.batch.sent.begun, self.now)
         if item.batch in item.producer.unsettled:
             item.producer.unsettled.remove(item.batch)
 

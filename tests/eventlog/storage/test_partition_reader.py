@@ -18,7 +18,6 @@ from tests.eventlog.storage.living_partition import (
     log_file,
     values_in,
 )
-from tests.eventlog.storage.patience import until
 from tests.reliability.disks.faulty import Fault, Kind
 from tests.reliability.ledger import split_batches
 
@@ -150,17 +149,16 @@ async def test_retention_while_a_read_waits() -> None:
     """A read that finds its segment gone says that the offset is out of range, not that a file is missing."""
     partition = await filled(5, TopicSettings(segment_bytes=2 * SIZE))
     await partition.reopen()
-    partition.disk.gate = asyncio.Event()
+    gate = partition.disk.gate = asyncio.Event()
     reading = asyncio.ensure_future(partition.log.read_bytes(0, 1000))
     await asyncio.sleep(0)
-    deleting = asyncio.ensure_future(partition.log.delete_records(4))
-    await until(lambda: partition.log.log_start_offset > 0)
+    partition.disk.gate = None
+    await partition.log.delete_records(4)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(partition.volume.open_files, "read", _gone)
-        partition.disk.gate.set()
+        gate.set()
         with pytest.raises(OffsetOutOfRangeError, match="offset 0 is not in the log"):
             await reading
-    await deleting
 
 
 def _gone(path: object) -> None:

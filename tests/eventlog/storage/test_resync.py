@@ -228,6 +228,15 @@ def test_the_chain_may_resume_within_a_headers_length() -> None:
     assert Place(10, 5) == resumed(data, damaged, (), end)
 
 
+@pytest.mark.xfail(reason="the search ends where the bytes do, and the next one begins there again, for ever")
+@pytest.mark.parametrize("missing_bytes", [10, 76])
+def test_a_file_that_became_shorter_is_damaged_to_its_end(missing_bytes: int) -> None:
+    """Where the file has fewer bytes than the segment, the damage reaches to the segment's end."""
+    chain = plain_chain([1, 1, 1])
+    data = chain.data[:-missing_bytes]
+    assert chain.end == resumed(data, damage_at(chain.places[2], DamageKind.TRUNCATED), (), chain.end)
+
+
 def test_an_end_that_promises_other_offsets_is_not_led_to() -> None:
     """Where the next segment begins at another offset than the last batch says, no chain is proven."""
     chain = plain_chain([1, 1, 1])

@@ -223,6 +223,42 @@ def test_entries_beyond_the_segments_end_are_forgotten() -> None:
     assert len(index.offsets.entries.data) == index.written_bytes[0]
 
 
+@pytest.mark.parametrize("number", range(len(CHAIN.places) - 1))
+def test_a_whole_segment_is_completed_past_damage(number: int) -> None:
+    """Every batch but the damaged one has its entry, with its age, and is found from either side."""
+    data = CHAIN.overwritten(CHAIN.places[number].position + 16, b"\x00")
+    index = SegmentIndex(500, 61)
+    index.complete_segment(reading(data), CHAIN.end, LATER_MS)
+    index.seal(CHAIN.end.offset)
+    expected = [place for n, place in enumerate(CHAIN.places[:-1]) if n not in {0, number}]
+    assert expected == list(index.offsets.after_position(0))
+    readable = [batch for n, batch in enumerate(CHAIN.batches) if n != number]
+    expected_mark = TimeMark(readable[-1].max_timestamp_ms, LATER_MS, CHAIN.end.offset)
+    assert expected_mark == index.times.last()
+
+
+def test_known_entries_are_anchors_past_damage() -> None:
+    """Where two batches are damaged, what lies between them is found from the entries that the files have."""
+    data = bytearray(CHAIN.data)
+    for number in (2, 5):
+        data[CHAIN.places[number].position + 16] = 0
+    offsets = packed(index_of(CHAIN, 61))[0]
+    with_files, without = SegmentIndex(500, 61, offsets), SegmentIndex(500, 61)
+    for index in (with_files, without):
+        index.complete_segment(reading(bytes(data)), CHAIN.end, LATER_MS)
+    assert offsets == packed(with_files)[0]
+    expected = [CHAIN.places[n] for n in (1, 6, 7)]
+    assert expected == list(without.offsets.after_position(0))
+
+
+def test_an_undamaged_segment_is_completed_as_a_log_is() -> None:
+    """Then both ways give the same index."""
+    one, two = SegmentIndex(500, 200), SegmentIndex(500, 200)
+    one.complete_segment(reading(CHAIN.data), CHAIN.end, LATER_MS)
+    two.complete(reading(CHAIN.data), len(CHAIN.data), LATER_MS)
+    assert packed(one) == packed(two)
+
+
 def test_an_empty_log_completes_at_its_start() -> None:
     """Without batches the place reached is the segment's start."""
     assert Place(0, 500) == SegmentIndex(500, 61).complete(reading(b""), 0, LATER_MS)

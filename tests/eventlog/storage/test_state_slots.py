@@ -13,7 +13,7 @@ from eventlog.record import crc32c
 from eventlog.storage.state_slots import FILE_BYTES, SLOT_BYTES, Slot, State, newest_slot, pack_slot
 
 OLD, NEW = State(100, 7), State(250, 90, distrusted=True)
-states = st.builds(State, st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.booleans())
+states = st.builds(State, st.integers(0, 2**63 - 1), st.integers(0, 2**63 - 1), st.booleans(), st.booleans())
 
 
 @given(first=states, second=states, generation=st.integers(1, 2**64 - 2), is_first_newer=st.booleans())

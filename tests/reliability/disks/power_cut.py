@@ -32,6 +32,10 @@ Operation = tuple[Any, ...]
 """A method of Volume and its arguments."""
 
 
+class Killed(BaseException):
+    """The process was killed: nothing that it still does reaches the disk."""
+
+
 class RecordingFile:
     """An open file of the disk in memory."""
 
@@ -99,6 +103,8 @@ class RecordingDisk:
         self.volume = volume
         self.journal: list[Operation] = []
         self.on_operation: Callable[[Operation], None] | None = None
+        self.operations_left: int | None = None
+        """After so many more operations the process is killed: each then raises Killed, until `revive`."""
         self.modified_ms = 0
         self._locks: set[str] = set()
 
@@ -109,6 +115,10 @@ class RecordingDisk:
 
     def perform(self, *operation: Any) -> None:
         """Do one operation, write it down, and tell whoever counts."""
+        if self.operations_left is not None:
+            if self.operations_left == 0:
+                raise Killed
+            self.operations_left -= 1
         name, *arguments = operation
         getattr(self.volume, name)(*arguments)
         self.journal.append(operation)
@@ -123,9 +133,13 @@ class RecordingDisk:
 
     def open(self, path: Path, mode: OpenMode) -> RecordingFile:
         name = str(path)
-        if mode is OpenMode.CREATE and not self._exists(name):
+        try:
+            found = self.volume.find(name)
+        except FileNotFoundError:
+            if mode is not OpenMode.CREATE:
+                raise
             self.perform("create", name)
-        found = self.volume.find(name)
+            found = self.volume.find(name)
         if isinstance(found, Directory):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), name)
         return RecordingFile(self, path, found)
@@ -183,8 +197,9 @@ class RecordingDisk:
 
     # --- for the tests --------------------------------------------------------------------------
 
-    def release_locks(self) -> None:
-        """The process that held them is gone."""
+    def revive(self) -> None:
+        """Another process may begin: the page cache is as it was, the killed one's locks are gone."""
+        self.operations_left = None
         self._locks.clear()
 
     def content(self, path: Path) -> bytes:
@@ -193,6 +208,11 @@ class RecordingDisk:
         if isinstance(found, Directory):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         return bytes(found.current)
+
+    def names(self, path: Path) -> set[str]:
+        """The names in a folder; none where it is missing."""
+        name = str(path)
+        return set(self.volume.directory(name).current) if self._exists(name) else set()
 
     def files(self) -> dict[Path, bytes]:
         """Every file and what a read of it shows."""

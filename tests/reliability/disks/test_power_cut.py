@@ -12,7 +12,7 @@ import pytest
 
 from eventlog.errors import DirectoryLockedError
 from eventlog.storage.disk import Disk, OpenMode, write_all
-from tests.reliability.disks.power_cut import ROOT, Recording, RecordingDisk, RecordingFile
+from tests.reliability.disks.power_cut import ROOT, Killed, Recording, RecordingDisk, RecordingFile
 
 A, B, FOLDER = ROOT / "a", ROOT / "b", ROOT / "folder"
 CUTS = 400
@@ -143,6 +143,16 @@ def test_a_rename_into_a_new_folder_loses_nothing() -> None:
     assert _names(disk) == {"folder/a"}
 
 
+def test_a_rename_within_a_folder_does_not_make_the_folder_durable() -> None:
+    """A file that was replaced durably is lost with its folder all the same."""
+    disk = RecordingDisk()
+    asyncio.run(disk.make_directory(FOLDER))
+    _create(disk, FOLDER / "a", is_durable=False)
+    asyncio.run(disk.rename(FOLDER / "a", FOLDER / "b"))
+    disk.sync_directory(FOLDER)
+    assert _names(disk) == {"folder/b", ""}
+
+
 def test_name_changes_survive_in_any_combination_until_synced() -> None:
     """A journal may commit creates and unlinks in any subset."""
     disk = RecordingDisk()
@@ -223,6 +233,19 @@ def test_a_cut_disk_is_durable_and_independent() -> None:
     assert changed.fingerprint() != state.fingerprint()
 
 
+def test_a_recording_goes_on_from_a_copy() -> None:
+    """What was recorded on a copy of a disk can be played on the disk itself."""
+    disk = RecordingDisk()
+    for name in ("a", "b", "c"):
+        _create(disk, ROOT / name, name.encode())
+    asyncio.run(disk.unlink(B))
+    start = disk.with_content({})
+    start.open(ROOT / "c", OpenMode.WRITE).pwrite(b"2", 0)
+    recording = Recording(disk, start.journal)
+    recording.to(1)
+    assert disk.files() == start.files() == {A: b"a", ROOT / "c": b"2"}
+
+
 @pytest.mark.parametrize(
     ("operation", "expected"),
     [
@@ -245,6 +268,21 @@ def test_mistakes_fail_as_on_a_real_disk(operation: Callable[[Disk], object], ex
     with pytest.raises(OSError, match=r"\[Errno") as raised:
         operation(disk)
     assert expected == raised.value.errno
+
+
+def test_a_killed_process_reaches_the_disk_no_more() -> None:
+    """After the given operation every other one raises, and changes nothing, until another process begins."""
+    disk = RecordingDisk()
+    file = _create(disk, A)
+    disk.operations_left = 1
+    file.pwrite(b"1", 0)
+    for _ in range(2):
+        with pytest.raises(Killed):
+            file.pwrite(b"2", 0)
+    disk.revive()
+    assert disk.files() == {A: b"1"}
+    file.pwrite(b"3", 0)
+    assert disk.files() == {A: b"3"}
 
 
 def test_one_writer_locks_the_directory() -> None:

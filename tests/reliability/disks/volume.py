@@ -42,6 +42,7 @@ class Volume:
         self.root = Directory(None)
         self._files: list[Contents] = []
         self._pending: list[NameChange] = []
+        self._folders: dict[str, Directory] = {"": self.root}  # those found so far, by path
 
     # --- contents -------------------------------------------------------------------------------
 
@@ -170,13 +171,15 @@ class Volume:
         return image
 
     def settled(self, changed: Mapping[str, bytes]) -> Volume:
-        """A copy in which everything is durable as it is now, with other bytes in some files."""
+        """A copy, files numbered as here, in which all is durable as it is now; other bytes in some files."""
         image = Volume()
+        image._files = [Contents(number, b"") for number in range(len(self._files))]
         for path, node in self.walk():
             folder, name = image._folder_of(path)
             copy: Node = Directory((folder, name))
             if isinstance(node, Contents):
-                copy = image._add_file(changed.get(path, bytes(node.current)))
+                copy = Contents(node.number, changed.get(path, bytes(node.current)))
+                image._files[copy.number] = copy
             folder.current[name] = folder.durable[name] = copy
         return image
 
@@ -200,20 +203,23 @@ class Volume:
         return contents
 
     def _change(self, change: NameChange) -> None:
+        if any(isinstance(folder.current.get(name), Directory) for folder, name, _ in change):
+            self._folders = {"": self.root}
         self._pending.append(change)
         for folder, name, node in change:
             _put(folder.current, name, node)
 
     def _folder_of(self, path: str) -> tuple[Directory, str]:
-        folder = self.root
-        *parents, name = path.split("/")[1:]
-        for parent in parents:
-            found = folder.current.get(parent)
+        parent, _, name = path.rpartition("/")
+        folder = self._folders.get(parent)
+        if folder is None:
+            above, below = self._folder_of(parent)
+            found = above.current.get(below)
             if found is None:
                 raise _error(errno.ENOENT, path)
             if isinstance(found, Contents):
                 raise _error(errno.ENOTDIR, path)
-            folder = found
+            folder = self._folders[parent] = found
         return folder, name
 
 
@@ -228,7 +234,7 @@ def _split(
         touched = [(folder, name) for folder, name, _ in change]
         if is_wanted(change) or not names.isdisjoint(touched):
             names.update(touched)
-            if len(change) > 1:
+            if change[0][0] is not change[-1][0]:  # moved between folders
                 names.update(_places_above(change[-1][0]))
             kept.append(change)
         else:

@@ -1,0 +1,103 @@
+"""R2 and R3: power cuts at random operations of a workload, and at every operation of recovery itself."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import nullcontext
+from random import Random
+
+import attrs
+
+from tests.reliability.disks.power_cut import Recording, RecordingDisk
+from tests.reliability.recovered import Examination, quarantined
+from tests.reliability.session import Session
+from tests.reliability.tracing import untraced
+from tests.reliability.workload import Workload
+
+STEPS = 40
+STATES_EACH = 100
+"""So many states of one workload; then another is drawn."""
+
+TRACED_STATES = 30
+
+
+@attrs.frozen
+class Recorded:
+    """A workload that was run once: its operations, and what was promised at each of them."""
+
+    seed: int
+    recording: Recording
+    examination: Examination
+
+    @classmethod
+    async def run(cls, seed: int, steps: int = STEPS) -> Recorded:
+        """Run a workload on a disk that loses nothing."""
+        rng = Random(seed)
+        disk = RecordingDisk()
+        session = Session(disk, rng)
+        await Workload(session, rng).run(steps)
+        recording = Recording(RecordingDisk(), disk.journal)
+        return cls(seed, recording, Examination(session.ledger, session.clock))
+
+    def cut(self, number: int) -> tuple[RecordingDisk, int, str]:
+        """The disk after a power cut, at which operation, and a line that says how to see it again."""
+        rng = Random(f"{self.seed} {number}")
+        return self.recording.cut(rng), self.recording.position, f"workload {self.seed}, state {number}"
+
+
+def check_power_cuts(*, seed: int, states: int, again_each: int = 4) -> None:
+    """R2: after a power cut nothing acknowledged is lost or altered, and nothing appears that was not sent.
+
+    Every `again_each`-th state is cut and recovered a second time.
+    """
+    asyncio.run(_check_power_cuts(seed, states, again_each))
+
+
+async def _check_power_cuts(seed: int, states: int, again_each: int) -> None:
+    rng = Random(seed)
+    for first in range(0, states, STATES_EACH):
+        recorded = await Recorded.run(rng.getrandbits(32))
+        places = sorted(
+            rng.randrange(len(recorded.recording) + 1) for _ in range(min(STATES_EACH, states - first))
+        )
+        for number, place in enumerate(places, start=first):
+            recorded.recording.to(place)
+            with untraced() if number >= TRACED_STATES else nullcontext():
+                await _check_state(recorded, number, is_repeated=number % again_each == 0)
+
+
+async def _check_state(recorded: Recorded, number: int, *, is_repeated: bool) -> None:
+    disk, place, name = recorded.cut(number)
+    try:
+        found = await recorded.examination.check(disk, place)
+        if is_repeated:
+            await recorded.examination.check_again(disk, found, Random(f"{name} again"))
+    except Exception as error:
+        error.add_note(f"{name}, after operation {place} of {len(recorded.recording)}")
+        raise
+
+
+def check_cuts_of_recovery(*, seed: int, images: int) -> None:
+    """R3: a power cut at every operation of a recovery; the next recovery ends where the first did."""
+    asyncio.run(_check_cuts_of_recovery(seed, images))
+
+
+async def _check_cuts_of_recovery(seed: int, images: int) -> None:
+    rng = Random(seed)
+    for number in range(images):
+        recorded = await Recorded.run(rng.getrandbits(32))
+        recorded.recording.to(rng.randrange(len(recorded.recording) + 1))
+        image, place, name = recorded.cut(number)
+        try:
+            first = image.with_content({})
+            found = await recorded.examination.check(first, place)
+            recovery = Recording(image, first.journal)
+            with untraced() if number else nullcontext():
+                for operation in range(len(recovery)):
+                    recovery.to(operation)
+                    after = recovery.cut(Random(f"{name} {operation}"))
+                    assert found == await recorded.examination.check(after, place), "another final state"
+                    assert quarantined(first) <= quarantined(after), "what was cut is not kept"
+        except Exception as error:
+            error.add_note(f"{name}, after operation {place}, then a cut in its recovery")
+            raise
