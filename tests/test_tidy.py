@@ -24,7 +24,19 @@ DISK = "eventlog/storage/disk.py"
 CLOCK = "eventlog/clock.py"
 # Pure by design: named in the contract `eventlog-pure` from the day they exist.
 PURE = {
+    "eventlog.group.admission",
+    "eventlog.group.cycle",
+    "eventlog.group.description",
+    "eventlog.group.error",
+    "eventlog.group.group",
+    "eventlog.group.join_phase",
+    "eventlog.group.member",
+    "eventlog.group.reply",
+    "eventlog.group.request",
+    "eventlog.group.roster",
+    "eventlog.group.settings",
     "eventlog.group.state",
+    "eventlog.group.subscription",
     "eventlog.protocol",
     "eventlog.record",
     "eventlog.storage.index",

@@ -20,10 +20,9 @@ class DurabilityWaiters:
     def wait(self, offset: int) -> asyncio.Future[None]:
         """A future for the moment in which every record before `offset` is durable."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._waiting and self._waiting[-1][0] > offset:  # a duplicate waits for an earlier batch
-            self._waiting.append((self._waiting[-1][0], future))
-        else:
-            self._waiting.append((offset, future))
+        if self._waiting:  # a duplicate of an earlier batch waits in its turn
+            offset = max(offset, self._waiting[-1][0])
+        self._waiting.append((offset, future))
         return future
 
     def watch(self, watcher: Callable[[int], None]) -> Callable[[], None]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, TypeVar
 
@@ -44,10 +44,10 @@ class Flusher:
         self._dirty[log] = None
         self._wanted.set()
 
-    async def end(self, log: PartitionLog, ending: Awaitable[None]) -> None:
+    async def end(self, log: PartitionLog, ending: Callable[[], Awaitable[None]]) -> None:
         """Await the ending of a partition's log between two rounds, for a round uses its open files."""
         async with self._round:
-            await ending
+            await ending()
             self._dirty.pop(log, None)
 
     async def run(self) -> None:

@@ -193,7 +193,7 @@ class PartitionLog:
         return first_ms is not None and (
             active.size_bytes + header.size_bytes > self.settings.segment_bytes
             or now_ms - first_ms >= self.settings.segment_ms
-            or active.end.offset + header.last_offset_delta - active.base_offset > RELATIVE_OFFSET_MAX
+            or active.end.offset + header.record_count - active.base_offset > RELATIVE_OFFSET_MAX
         )
 
     def _roll(self, now_ms: int) -> None:

@@ -12,7 +12,7 @@ wrote. It is a fold of the log's batches, kept up to date by `appended`, and sav
         int64   producer id
         int16   epoch
         int64   last write      ms since 1970
-        uint8   batches         0 to 5, oldest first
+        uint8   batches         1 to 5, oldest first
         for each batch:
             int32  first sequence
             int32  last sequence
@@ -152,10 +152,19 @@ def unpack_snapshot(data: bytes) -> ProducerState | None:
         raise NewerFormatError(
             f"a producer snapshot has format {version}, this gputail knows {FORMAT}; upgrade gputail"
         )
+    try:
+        return _unpack_producers(body, count)
+    except struct.error:
+        return None
+
+
+def _unpack_producers(body: bytes, count: int) -> ProducerState | None:
     state = ProducerState()
     at = _HEAD.size
     for _ in range(count):
         number, epoch, last_write_ms, batches = _PRODUCER.unpack_from(body, at)
+        if not batches:
+            return None
         at += _PRODUCER.size
         producer = state.producers[number] = Producer(epoch, last_write_ms)
         for _ in range(batches):

@@ -254,21 +254,26 @@ class _Scan:
         snapshot_offset = self._plan.snapshot_offset
         if snapshot_offset < place.offset:
             place = index.offsets.at_or_before_offset(max(snapshot_offset, segment.base_offset))
+        last = None
         while place.offset < point:
             for found in walk(read, place, size_bytes, bodies=False):
                 if isinstance(found, Damage):
-                    anchors = list(index.offsets.after_position(found.position))
-                    damage = bound(read, found, anchors, Place(size_bytes, UNKNOWN_OFFSET))
-                    place = Place(damage.end_position, damage.next_offset)
+                    place = _past(read, found, index, Place(size_bytes, point))
                     break
                 index.add(found, segment.modified_ms)
                 if found.base_offset >= snapshot_offset:
                     self._plan.producers.appended(found, segment.modified_ms)
-                place = found.end
+                place, last = found.end, found
                 if place.offset >= point:
                     break
             else:
                 return None
+        if last is not None and place == last.end and place.position < size_bytes:
+            # What follows is judged as a torn tail: only a whole batch can say where that begins.
+            start = Place(last.position, last.base_offset)
+            found = next(walk(read, start, size_bytes, bodies=True))
+            if isinstance(found, Damage):
+                place = _past(read, found, index, Place(size_bytes, point))
         return place if place.offset == point else None
 
     def _scan_tail(self, read: Read, number: int, place: Place) -> bool:
@@ -347,3 +352,15 @@ class _Scan:
             return await self._disk.run(lambda: work(file.pread))
         finally:
             file.close()
+
+
+def _past(read: Read, found: Damage, index: SegmentIndex, end: Place) -> Place:
+    """Where reading resumes after damage below the recovery point; UNKNOWN_OFFSET where it does not.
+
+    In a log that was closed in order the file ends at `end`; else more may follow, up to the same position.
+    """
+    anchors = list(index.offsets.after_position(found.position))
+    damage = bound(read, found, anchors, end)
+    if damage.end_position == end.position:
+        damage = bound(read, found, anchors, Place(end.position, UNKNOWN_OFFSET))
+    return Place(damage.end_position, damage.next_offset)

@@ -11,7 +11,8 @@ link to the true chain. What the damaged batch still says of itself decides, in 
 1. its checksum matches its body up to a link: then its extent is proven, only unchecked fields suffered;
    of several such links the last, for a forged one lies within the batch;
 2. its length field leads to a link: then the length is whole and something in the body suffered;
-3. nothing of it can be believed: the earliest link.
+3. nothing of it can be believed: the earliest link, but none where the end's offset is unknown, for then
+   a cut in the middle of a batch, just behind one that a record holds, would look like a chain.
 """
 
 from __future__ import annotations
@@ -23,10 +24,13 @@ from eventlog.record.header import CRC_START, HEADER, HEADER_BYTES, LENGTH_OFFSE
 from eventlog.storage.scan import MAGIC, Damage, Place, Read, ScannedBatch, walk
 
 UNKNOWN_OFFSET = -1
-"""The end's offset where nothing says it; a chain that ends exactly there is then enough."""
+"""The end's offset where nothing says it: what ends exactly there is believed by rules 1 and 2 alone."""
 
 SEARCH_BYTES_MAX = 64 * 1024 * 1024
 """A damaged stretch longer than this is given up whole, up to the anchor."""
+
+OFFSETS_PER_BYTE_MAX = 1000
+"""No damaged stretch holds more records than this for each of its bytes, however compressed."""
 
 _EPOCH_AND_MAGIC = b"\0\0\0\0" + bytes([MAGIC])
 _EPOCH_POSITION = 12
@@ -66,13 +70,15 @@ def _search(read: Read, damage: Damage, anchor: Place) -> Place:
     if not 0 < size <= SEARCH_BYTES_MAX:
         return anchor
     stretch = memoryview(read(size, damage.position))
+    if len(stretch) < size:  # the file became shorter meanwhile
+        return anchor
     links = _links(stretch, damage.offset, Place(len(stretch), anchor.offset))
     links[len(stretch)] = anchor.offset
     at = _proven_by_checksum(stretch, links)
     if at is None:
         at = _claimed_by_length(stretch, links)
     if at is None:
-        at = min(links)
+        at = min(links) if anchor.offset != UNKNOWN_OFFSET else len(stretch)
     return Place(damage.position + at, links[at])
 
 
@@ -86,7 +92,7 @@ def _links(stretch: memoryview, after_offset: int, anchor: Place) -> dict[int, i
         leads_on = at_anchor or links.get(end) == next_offset
         if (
             leads_on
-            and base_offset > after_offset
+            and 0 < base_offset - after_offset <= at * OFFSETS_PER_BYTE_MAX
             and count == last_delta + 1 >= 1
             and length + LENGTH_OFFSET_BYTES >= HEADER_BYTES
             and crc32c(stretch[at + CRC_START : end]) == crc
@@ -124,5 +130,5 @@ def _proven_by_checksum(stretch: memoryview, links: dict[int, int]) -> int | Non
 def _claimed_by_length(stretch: memoryview, links: dict[int, int]) -> int | None:
     if len(stretch) < HEADER_BYTES:
         return None
-    at = LENGTH_OFFSET_BYTES + int.from_bytes(stretch[8:12], "big", signed=True)
+    at = LENGTH_OFFSET_BYTES + int.from_bytes(stretch[8:12], "big")
     return at if at in links else None

@@ -77,11 +77,6 @@ class Segment:
         """Bytes of batches."""
         return self.end.position
 
-    @property
-    def paths(self) -> tuple[Path, Path, Path]:
-        """Every file that a segment may have, the log first."""
-        return self.log_path, self.index_path, self.timeindex_path
-
     def append(self, data: memoryview, batch: ScannedBatch, append_time_ms: int) -> None:
         """Write one batch at the end; on OSError nothing has been appended.
 

@@ -85,5 +85,5 @@ class SegmentIndexes:
     async def _read(self, path: Path) -> bytes:
         try:
             return await self._disk.read(path)
-        except FileNotFoundError:
+        except OSError:  # missing or unreadable: it is derived
             return b""

@@ -103,13 +103,12 @@ class SegmentReader:
             offset = max(from_offset, index.times.below_timestamp(timestamp_ms))
         while offset < limit.offset:
             found = await self.range_at(segment, offset, CHECK_BYTES, limit)
-            if found is None:
-                return None
+            assert found is not None, "below the limit there is a batch or damage"
             if isinstance(found, Damage):
                 offset = found.next_offset
                 continue
             with found:
-                batch = await self._disk.run(partial(_first_at_time, found, offset, timestamp_ms))
+                batch = await self._disk.run(partial(_first_at_time, found, timestamp_ms))
             if batch is not None:
                 return batch
             offset = found.end.offset
@@ -168,16 +167,15 @@ def check_stretch(
     `end` is a known batch boundary or the segment's end; a damage may reach past it.
     """
     found: list[Damage] = []
-    place = start
+    place, batches = start, walk(read, start, segment_end.position, bodies=True)
     while place.position < end.position:
-        for batch in walk(read, place, segment_end.position, bodies=True):
-            if isinstance(batch, Damage):
-                found.append(bound(read, batch, anchors, segment_end))
-                place = Place(found[-1].end_position, found[-1].next_offset)
-                break
+        batch = next(batches)
+        if isinstance(batch, Damage):
+            found.append(bound(read, batch, anchors, segment_end))
+            place = Place(found[-1].end_position, found[-1].next_offset)
+            batches = walk(read, place, segment_end.position, bodies=True)
+        else:
             place = batch.end
-            if place.position >= end.position:
-                break
     if place.position == end.position and place.offset != end.offset:
         found.append(Damage(DamageKind.MISSING, place.position, place.offset, end.position, end.offset))
         place = end
@@ -194,9 +192,9 @@ def _past_damage(segment: Segment, place: Place) -> Place:
 
 def _remember(segment: Segment, found: Sequence[Damage]) -> None:
     """Keep what is damaged, ascending, and report what was not known before."""
-    known = {damage.position for damage in segment.damages}
+    known = {(damage.position, damage.offset) for damage in segment.damages}
     for damage in found:
-        if damage.position not in known:
+        if (damage.position, damage.offset) not in known:
             segment.damages.append(damage)
             logger.error(
                 "a damaged range is refused",
@@ -232,12 +230,8 @@ def _last_boundary(read: Read, start: Place, position_max: int) -> Place:
     return end
 
 
-def _first_at_time(found: LogRange, from_offset: int, timestamp_ms: int) -> ScannedBatch | None:
+def _first_at_time(found: LogRange, timestamp_ms: int) -> ScannedBatch | None:
     for batch in walk(found.file.pread, found.start, found.end.position, bodies=False):
-        if (
-            isinstance(batch, ScannedBatch)
-            and batch.next_offset > from_offset
-            and batch.max_timestamp_ms >= timestamp_ms
-        ):
+        if isinstance(batch, ScannedBatch) and batch.max_timestamp_ms >= timestamp_ms:
             return batch
     return None

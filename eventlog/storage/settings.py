@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+from attrs.validators import ge, gt, le
 
 from eventlog.errors import InvalidTopicError
 
@@ -94,11 +95,11 @@ class LogSettings:
     """One data directory's settings."""
 
     flush: FlushPolicy = FlushPolicy.GROUP
-    free_bytes_min: int = 1024 * 1024 * 1024
+    free_bytes_min: int = attrs.field(default=1024 * 1024 * 1024, validator=ge(0))
     """Below this much free space, appends are refused."""
-    volume_share: float = attrs.field(default=0.7)
+    volume_share: float = attrs.field(default=0.7, validator=[gt(0), le(1)])
     """The part of the volume that partitions without a `retention.bytes` of their own share."""
-    open_files_max: int = 512
-    index_cache_bytes_max: int = 16 * 1024 * 1024
-    settle_interval_ms: int = 1000
+    open_files_max: int = attrs.field(default=512, validator=ge(1))
+    index_cache_bytes_max: int = attrs.field(default=16 * 1024 * 1024, validator=ge(0))
+    settle_interval_ms: int = attrs.field(default=1000, validator=ge(1))
     """How often index entries are written out and the recovery point is flushed."""

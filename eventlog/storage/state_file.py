@@ -46,7 +46,7 @@ class StateFile:
         """Write a state and make it durable, then let the other slot have the turn."""
         async with self._flushing:
             self._newest = state
-            if state == self._durable:
+            if state == self._durable == self._written:
                 return
             self._write_slot(state)
             try:

@@ -72,6 +72,6 @@ def check_topic_name(name: str) -> str:
 
 def check_partitions(count: int) -> int:
     """The number of partitions, where it can be one."""
-    if not 1 <= count <= PARTITIONS_MAX:
+    if type(count) is not int or not 1 <= count <= PARTITIONS_MAX:
         raise InvalidTopicError(f"{count} partitions are not possible; use 1 to {PARTITIONS_MAX}")
     return count

@@ -165,7 +165,7 @@ class Topics:
         errors = []
         for log in logs:
             try:
-                await self._flusher.end(log, log.close())
+                await self._flusher.end(log, log.close)
             except OSError as error:
                 errors.append(error)
         if errors:
@@ -222,7 +222,7 @@ class Topics:
 
     async def _discard_logs(self, logs: list[PartitionLog]) -> None:
         for log in logs:
-            await self._flusher.end(log, log.discard())
+            await self._flusher.end(log, log.discard)
 
     async def _holds_records(self, folder: Path) -> bool:
         for entry in await self._volume.disk.list(folder):

@@ -99,7 +99,7 @@ async def test_several_partitions() -> None:
     for each in (partition, other, gone):
         each.log.on_append = partition.flusher.wake
         each.put("a")
-    await partition.flusher.end(gone.log, gone.log.discard())
+    await partition.flusher.end(gone.log, gone.log.discard)
     await partition.flusher.flush()
     assert [1, 1, 0] == [each.log.high_watermark for each in (partition, other, gone)]
 
@@ -178,7 +178,7 @@ async def test_end_waits_for_the_round() -> None:
     flushing = asyncio.create_task(partition.flusher.flush())
     await asyncio.sleep(0)
     await asyncio.sleep(0)
-    ending = asyncio.create_task(partition.flusher.end(partition.log, partition.log.close()))
+    ending = asyncio.create_task(partition.flusher.end(partition.log, partition.log.close))
     await asyncio.sleep(0)
     waiting = asyncio.ensure_future(partition.log.durable(appended))
     await asyncio.sleep(0)
