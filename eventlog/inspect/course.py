@@ -179,8 +179,8 @@ class Course:
     def _bounded(self, log: LogFile, read: Read, damage: Damage, end: Place) -> Damage:
         index = OffsetIndex(log.base_offset, read_whole(self._disk, log, log.index_path.suffix) or b"")
         anchors = [place for place in index.after_position(damage.position) if place.position < end.position]
-        found = bound(read, damage, anchors, end)
         point = self._partition.recovery_point
+        found = bound(read, damage, anchors, end, is_shown_only=point is None)
         if found.next_offset == UNKNOWN_OFFSET and point is not None and damage.offset < point:
             return attrs.evolve(found, next_offset=point)
         return found

@@ -37,26 +37,29 @@ _EPOCH_POSITION = 12
 _CRC_FIELD = slice(17, 21)
 
 
-def bound(read: Read, damage: Damage, anchors: Iterable[Place], end: Place) -> Damage:
+def bound(
+    read: Read, damage: Damage, anchors: Iterable[Place], end: Place, *, is_shown_only: bool = False
+) -> Damage:
     """The same damage with its ends: where the chain of good batches resumes, or the segment's end.
 
     `anchors` are the index entries after the damage, ascending; `end` is the segment's end with the
     offset that follows the segment, or UNKNOWN_OFFSET: `next_offset` of the result is that same
-    UNKNOWN_OFFSET where nothing after the damage is believed.
+    UNKNOWN_OFFSET where nothing after the damage is believed. `is_shown_only`: nothing is served for it, a
+    person wants to see what there may be; then rule 3 holds there too.
     """
-    resumed = _resume(read, damage, anchors, end)
+    resumed = _resume(read, damage, anchors, end, is_shown_only)
     return Damage(damage.kind, damage.position, damage.offset, resumed.position, resumed.offset)
 
 
-def _resume(read: Read, damage: Damage, anchors: Iterable[Place], end: Place) -> Place:
+def _resume(read: Read, damage: Damage, anchors: Iterable[Place], end: Place, is_shown_only: bool) -> Place:
     for anchor in anchors:
         if (
             anchor.position > damage.position
             and anchor.offset > damage.offset
             and _is_good(read, anchor, end)
         ):
-            return _search(read, damage, anchor)
-    return _search(read, damage, end)
+            return _search(read, damage, anchor, is_guess_allowed=True)
+    return _search(read, damage, end, is_guess_allowed=end.offset != UNKNOWN_OFFSET or is_shown_only)
 
 
 def _is_good(read: Read, place: Place, end: Place) -> bool:
@@ -64,7 +67,7 @@ def _is_good(read: Read, place: Place, end: Place) -> bool:
     return isinstance(first, ScannedBatch)
 
 
-def _search(read: Read, damage: Damage, anchor: Place) -> Place:
+def _search(read: Read, damage: Damage, anchor: Place, *, is_guess_allowed: bool) -> Place:
     """The first believed batch after the damage whose chain leads to `anchor`; else the anchor itself."""
     size = anchor.position - damage.position
     if not 0 < size <= SEARCH_BYTES_MAX:
@@ -78,7 +81,7 @@ def _search(read: Read, damage: Damage, anchor: Place) -> Place:
     if at is None:
         at = _claimed_by_length(stretch, links)
     if at is None:
-        at = min(links) if anchor.offset != UNKNOWN_OFFSET else len(stretch)
+        at = min(links) if is_guess_allowed else len(stretch)
     return Place(damage.position + at, links[at])
 
 

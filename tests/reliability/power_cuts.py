@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from contextlib import nullcontext
 from random import Random
 
 import attrs
 
-from tests.reliability.disks.power_cut import Recording, RecordingDisk
+from tests.reliability.disks.power_cut import Killed, Recording, RecordingDisk
 from tests.reliability.recovered import Examination, quarantined
 from tests.reliability.session import Session
 from tests.reliability.tracing import untraced
@@ -19,6 +20,7 @@ STATES_EACH = 100
 """So many states of one workload; then another is drawn."""
 
 TRACED_STATES = 30
+KILLED_ROLL_CUTS = 50
 
 
 @attrs.frozen
@@ -101,3 +103,35 @@ async def _check_cuts_of_recovery(seed: int, images: int) -> None:
         except Exception as error:
             error.add_note(f"{name}, after operation {place}, then a cut in its recovery")
             raise
+
+
+def check_killed_roll(*, seed: int) -> None:
+    """A process is killed when it has made a new segment's file, and the next one finds a clean log.
+
+    It takes records into that file: its name must be durable before they are acknowledged.
+    """
+    asyncio.run(_check_killed_roll(seed))
+
+
+async def _check_killed_roll(seed: int) -> None:
+    session = Session(RecordingDisk(), Random(seed))
+    await session.open()
+    topic = await session.create_topic("rolling", 1)
+    while len(session.log.partition("rolling", 0).segments) == 1:
+        await session.close()
+        await session.open()
+        session.recorder.operations_left = 1
+        with contextlib.suppress(Killed):
+            session.append_new(topic, 0)
+            session.recorder.operations_left = None
+            await session.flush()
+            continue
+        await session.bury()
+        await session.open()
+        break
+    batch = session.append_new(topic, 0)
+    await session.flush()
+    assert batch.acked
+    examination = Examination(session.ledger, session.clock)
+    for number in range(KILLED_ROLL_CUTS):
+        await examination.check(session.recorder.cut(Random(f"{seed} {number}")), session.now)

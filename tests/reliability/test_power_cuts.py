@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.reliability.power_cuts import check_cuts_of_recovery, check_power_cuts
+from tests.reliability.power_cuts import check_cuts_of_recovery, check_killed_roll, check_power_cuts
 
 SHARDS = 10
 STATES_EACH = 1000
@@ -25,6 +25,11 @@ def test_a_power_cut_loses_nothing_acknowledged(seed: int, shard: int) -> None:
 def test_a_power_cut_in_recovery_changes_nothing(seed: int, shard: int) -> None:
     """R3: wherever a recovery is interrupted, the next one ends in the same state."""
     check_cuts_of_recovery(seed=seed + (shard << 32), images=IMAGES_EACH)
+
+
+def test_a_killed_roll_costs_nothing_later(seed: int) -> None:
+    """A segment's name that a killed process left in the page cache is durable before it is relied on."""
+    check_killed_roll(seed=seed)
 
 
 @pytest.mark.long

@@ -277,3 +277,17 @@ def test_a_newer_snapshot_is_refused() -> None:
     """A whole one of a later format tells to upgrade."""
     with pytest.raises(NewerFormatError, match="format 2, this gputail knows 1; upgrade"):
         unpack_snapshot(_whole(struct.pack(">4sHI", b"gpps", 2, 0)))
+
+
+def lying_snapshot(count: int, body: bytes = b"") -> bytes:
+    """A snapshot whose checksum is right and whose count is not."""
+    data = struct.pack(">4sHI", b"gpps", 1, count) + body
+    return data + struct.pack(">I", crc32c(data))
+
+
+def test_a_snapshot_that_counts_wrong() -> None:
+    """More producers than there are, or one without a batch, is damage: no error gets out."""
+    assert unpack_snapshot(lying_snapshot(0)) is not None
+    assert unpack_snapshot(lying_snapshot(1)) is None
+    assert unpack_snapshot(lying_snapshot(1, struct.pack(">qhqB", 7, 0, 0, 0))) is None
+    assert unpack_snapshot(lying_snapshot(1, struct.pack(">qhqB", 7, 0, 0, 2))) is None

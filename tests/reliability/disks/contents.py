@@ -15,8 +15,8 @@ from tests.reliability.disks.luck import Fate, Luck
 
 BLOCK_BYTES = 512
 
-
 _Past = tuple[list[int], dict[int, list[bytes]], dict[int, bytes]]
+"""Sizes, versions of each block, and the zeroed form of each block that was written."""
 
 
 class Contents:

@@ -224,15 +224,6 @@ class RecordingDisk:
         """A copy of this disk, all of it durable, with other bytes in some files."""
         return RecordingDisk(self.volume.settled({str(path): data for path, data in changed.items()}))
 
-    def fingerprint(self) -> int:
-        """Equal for equal trees: to count different states only."""
-        return hash(
-            frozenset(
-                (name, bytes(node.current) if isinstance(node, Contents) else None)
-                for name, node in self.volume.walk()
-            )
-        )
-
     def _exists(self, name: str) -> bool:
         try:
             self.volume.find(name)
@@ -262,10 +253,6 @@ class Recording:
             name, *arguments = operation
             getattr(self._disk.volume, name)(*arguments)
         self.position = position
-
-    def is_settled(self) -> bool:
-        """Whether a cut here can leave one state only."""
-        return self._disk.volume.is_settled()
 
     def cut(self, rng: Random) -> RecordingDisk:
         """A new disk in one legal state after a power cut here."""

@@ -46,10 +46,6 @@ class Volume:
 
     # --- contents -------------------------------------------------------------------------------
 
-    def file(self, number: int) -> Contents:
-        """An open file's content; it outlives its name."""
-        return self._files[number]
-
     def write(self, number: int, position: int, data: bytes) -> None:
         self._files[number].write(position, data)
 
@@ -136,13 +132,6 @@ class Volume:
             raise _error(errno.ENOTDIR, path)
         return found
 
-    def number(self, path: str) -> int:
-        """The number by which a file is written."""
-        found = self.find(path)
-        if isinstance(found, Directory):
-            raise _error(errno.EISDIR, path)
-        return found.number
-
     def walk(self) -> Iterator[tuple[str, Node]]:
         """Every path below the root and what it names now."""
         stack: list[tuple[str, Directory]] = [("", self.root)]
@@ -152,10 +141,6 @@ class Volume:
                 yield f"{at}/{name}", node
                 if isinstance(node, Directory):
                     stack.append((f"{at}/{name}", node))
-
-    def is_settled(self) -> bool:
-        """Whether there is only one state that a power cut can leave."""
-        return not self._pending and all(file.is_settled() for file in self._files)
 
     # --- the power cut --------------------------------------------------------------------------
 
