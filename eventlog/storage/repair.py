@@ -71,6 +71,8 @@ class Repair:
             await sync_directory(self.disk, self.folder)
             await state_file.fill(State(plan.end_offset, plan.log_start_offset))
             await self.save_snapshot(plan.end_offset, pack_snapshot(plan.producers))
+        elif not active.size_bytes:  # a process that was killed while it rolled may not have synced the name
+            await sync_directory(self.disk, self.folder)
         active.active_file = self.disk.open(active.log_path, OpenMode.WRITE)
         return kept
 

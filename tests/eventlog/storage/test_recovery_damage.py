@@ -353,3 +353,18 @@ async def test_batch_within_a_failed_write() -> None:
     await partition.restart()
 
     assert values(0, 1) == await partition.read_all()
+
+
+async def test_a_length_that_ends_the_last_batch_early() -> None:
+    """A shortened last batch is damage, though it ends just at the recovery point: nothing is cut."""
+    partition = await closed(3, TopicSettings())
+    path = log_file(0)
+    data = bytearray(partition.disk.content(path))
+    at = 2 * SIZE + 8
+    length = int.from_bytes(data[at : at + 4], "big")
+    data[at : at + 4] = (length - 4).to_bytes(4, "big")
+    partition.disk.replace(path, bytes(data))
+    await partition.open()
+    assert bytes(data) == partition.disk.content(path)
+    assert ({}, 3) == (partition.quarantined(), partition.log.log_end_offset)
+    assert ["v0", "v1"] == await partition.read(0)
