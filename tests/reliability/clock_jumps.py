@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import nullcontext
 from random import Random
 
 import attrs
@@ -12,7 +11,6 @@ from eventlog.storage.settings import FOREVER, TopicSettings
 from tests.reliability.disks.power_cut import RecordingDisk
 from tests.reliability.inventory import take_inventory
 from tests.reliability.session import Session
-from tests.reliability.tracing import untraced
 
 HOUR_MS = 3_600_000
 RETENTION_MS = 30 * 60_000
@@ -78,8 +76,7 @@ def check_clock_jumps(*, seed: int, rounds: int) -> None:
 
 async def _check_clock_jumps(seed: int, rounds: int) -> None:
     for number in range(rounds):
-        with untraced() if number else nullcontext():
-            await _check_round(Random(f"{seed} {number}"))
+        await _check_round(Random(f"{seed} {number}"))
 
 
 async def _check_round(rng: Random) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import nullcontext
 from random import Random
 
 import attrs
@@ -15,13 +14,10 @@ from tests.reliability.disks.power_cut import RecordingDisk
 from tests.reliability.inventory import take_inventory
 from tests.reliability.recovered import Examination
 from tests.reliability.session import Session
-from tests.reliability.tracing import untraced
 from tests.reliability.workload import Workload
 
 STEPS = 5
 """Before a clean restart, and as many again before a kill."""
-
-TRACED_FAULTS = 20
 
 
 @attrs.define(eq=False)
@@ -105,8 +101,7 @@ async def _check_faults(seed: int, kinds: tuple[Kind, ...], steps: int) -> int:
     for kind in kinds:
         for fault in faults(kind, counts[kind]):
             tried += 1
-            with untraced() if tried > TRACED_FAULTS else nullcontext():
-                await _check_fault(seed, fault, steps)
+            await _check_fault(seed, fault, steps)
     return tried
 
 

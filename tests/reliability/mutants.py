@@ -173,7 +173,7 @@ def tail_served_before_its_flush() -> AbstractContextManager[object]:
 
 
 def torn_tail_left_in_place() -> AbstractContextManager[object]:
-    async def cut(self: Repair, torn: TornTail) -> list[Path]:
+    async def cut(self: Repair, torn: TornTail, *_: Any, **__: Any) -> list[Path]:
         path = self.folder / segment.file_name(torn.base_offset, segment.LOG_SUFFIX)
         copy = await self.quarantine.keep(self.label, path, torn.base_offset, torn.position)
         return [copy] if copy is not None else []
@@ -207,7 +207,7 @@ def checksum_not_checked() -> AbstractContextManager[object]:
 
 
 def any_good_checksum_believed() -> AbstractContextManager[object]:
-    def search(read: Read, damage: Damage, anchor: Place) -> Place:
+    def search(read: Read, damage: Damage, anchor: Place, *ignored: Any, **options: Any) -> Place:
         stretch = memoryview(read(anchor.position - damage.position, damage.position))
         for at in resync._candidates(stretch):
             base_offset, length, _, _, crc, *_ = HEADER.unpack_from(stretch, at)

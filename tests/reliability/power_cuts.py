@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from contextlib import nullcontext
 from random import Random
 
 import attrs
@@ -12,14 +11,12 @@ import attrs
 from tests.reliability.disks.power_cut import Killed, Recording, RecordingDisk
 from tests.reliability.recovered import Examination, quarantined
 from tests.reliability.session import Session
-from tests.reliability.tracing import untraced
 from tests.reliability.workload import Workload
 
 STEPS = 40
 STATES_EACH = 100
 """So many states of one workload; then another is drawn."""
 
-TRACED_STATES = 30
 KILLED_ROLL_CUTS = 50
 
 
@@ -64,8 +61,7 @@ async def _check_power_cuts(seed: int, states: int, again_each: int) -> None:
         )
         for number, place in enumerate(places, start=first):
             recorded.recording.to(place)
-            with untraced() if number >= TRACED_STATES else nullcontext():
-                await _check_state(recorded, number, is_repeated=number % again_each == 0)
+            await _check_state(recorded, number, is_repeated=number % again_each == 0)
 
 
 async def _check_state(recorded: Recorded, number: int, *, is_repeated: bool) -> None:
@@ -94,12 +90,11 @@ async def _check_cuts_of_recovery(seed: int, images: int) -> None:
             first = image.with_content({})
             found = await recorded.examination.check(first, place)
             recovery = Recording(image, first.journal)
-            with untraced() if number else nullcontext():
-                for operation in range(len(recovery)):
-                    recovery.to(operation)
-                    after = recovery.cut(Random(f"{name} {operation}"))
-                    assert found == await recorded.examination.check(after, place), "another final state"
-                    assert quarantined(first) <= quarantined(after), "what was cut is not kept"
+            for operation in range(len(recovery)):
+                recovery.to(operation)
+                after = recovery.cut(Random(f"{name} {operation}"))
+                assert found == await recorded.examination.check(after, place), "another final state"
+                assert quarantined(first) <= quarantined(after), "what was cut is not kept"
         except Exception as error:
             error.add_note(f"{name}, after operation {place}, then a cut in its recovery")
             raise
