@@ -35,7 +35,6 @@ class FullDisk:
 
     session: Session
     disk: Disk
-    floor_bytes: int
 
     @classmethod
     async def begin(cls, seed: int, floor_bytes: int) -> FullDisk:
@@ -50,7 +49,7 @@ class FullDisk:
         )
         await session.open()
         await session.create_topic("filling", 2)
-        return cls(session, disk, floor_bytes)
+        return cls(session, disk)
 
     @property
     def topic(self) -> SentTopic:
@@ -87,15 +86,8 @@ class FullDisk:
             await self.session.delete_records(self.topic, number, log.high_watermark)
 
     async def check_resumes(self) -> None:
-        """When there is room again, the same broker takes appends at its next turn of upkeep.
-
-        Above the floor, deleting records makes room; a truly full volume is freed by others.
-        """
-        if self.floor_bytes:
-            await self.delete_all()
-        else:
-            assert isinstance(self.disk, FaultyDisk)
-            self.disk.capacity_bytes = self.disk.used_bytes + CAPACITY_BYTES
+        """Deleting records makes room, and the same broker takes appends at its next turn of upkeep."""
+        await self.delete_all()
         await self.session.maintain()
         sent = [self.session.append_new(self.topic, number) for number in range(2)]
         await self.session.flush()
@@ -143,7 +135,7 @@ async def check_real_volume(disk: Disk, path: Path, *, seed: int, rounds: int) -
     await session.open()
     await session.create_topic("filling", 2)
     upkeep = asyncio.create_task(session.log.run())
-    full = FullDisk(session, disk, 200_000)
+    full = FullDisk(session, disk)
     for _ in range(rounds):
         error = await full.fill()
         assert isinstance(error, DiskLowError), f"the disk was truly full: {error}"

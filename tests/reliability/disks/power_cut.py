@@ -70,8 +70,13 @@ class RecordingFile:
         self._disk.perform("flush", self._contents.number)
 
     def lose_flush(self) -> None:
-        """A flush that fails and leaves the pages marked clean, as Linux does."""
+        """A flush that fails and leaves the pages marked clean, as Linux does.
+
+        Not tried: a kill in the instant between this and the program's next write, which notes it.
+        """
         self._disk.perform("lose_flush", self._contents.number)
+        if self._disk.operations_left is not None:
+            self._disk.operations_left = max(self._disk.operations_left, 1)
 
     def close(self) -> None:
         self._is_open = False
