@@ -17,7 +17,6 @@ from eventlog.storage.partition_files import UNFINISHED_SUFFIX
 LOCK_NAME = "lock"
 META_NAME = "meta.json"
 TOPICS_NAME = "topics"
-GROUPS_NAME = "groups"
 DELETING_NAME = "deleting"
 QUARANTINE_NAME = "quarantine"
 

@@ -133,3 +133,16 @@ class LivingPartition:
     def quarantined(self) -> dict[str, bytes]:
         """What recovery set aside, by name."""
         return {path.name: data for path, data in self.disk.files().items() if path.parent == QUARANTINE}
+
+
+def flip(partition: LivingPartition, base_offset: int, position: int) -> bytes:
+    """Flip a bit of a log file; returns what it is now."""
+    data = bytearray(partition.disk.content(log_file(base_offset)))
+    data[position] ^= 1
+    partition.disk.replace(log_file(base_offset), bytes(data))
+    return bytes(data)
+
+
+def values(*numbers: int) -> list[str]:
+    """What `killed` and `closed` partitions hold in the batches of these numbers."""
+    return [f"v{number}" for number in numbers]

@@ -14,8 +14,10 @@ from tests.eventlog.storage.living_partition import (
     STATE,
     LivingPartition,
     batch,
+    flip,
     index_files,
     log_file,
+    values,
 )
 from tests.reliability.disks.faulty import Effect, Fault, Kind
 
@@ -41,18 +43,6 @@ async def closed(count: int, settings: TopicSettings = SEGMENTS) -> LivingPartit
     await partition.restart()
     await partition.close()
     return partition
-
-
-def flip(partition: LivingPartition, base_offset: int, position: int) -> bytes:
-    """Flip a bit of a log file; returns what it is now."""
-    data = bytearray(partition.disk.content(log_file(base_offset)))
-    data[position] ^= 1
-    partition.disk.replace(log_file(base_offset), bytes(data))
-    return bytes(data)
-
-
-def values(*numbers: int) -> list[str]:
-    return [f"v{number}" for number in numbers]
 
 
 # --- torn tails --------------------------------------------------------------------------------

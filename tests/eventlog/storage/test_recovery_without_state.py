@@ -7,7 +7,15 @@ import pytest
 from eventlog.errors import DamagedRangeError
 from eventlog.storage.settings import TopicSettings
 from eventlog.storage.state_slots import SLOT_BYTES, State, newest_slot
-from tests.eventlog.storage.living_partition import STATE, LivingPartition, batch, index_files, log_file
+from tests.eventlog.storage.living_partition import (
+    STATE,
+    LivingPartition,
+    batch,
+    flip,
+    index_files,
+    log_file,
+    values,
+)
 
 SIZE = len(batch("v0"))
 SEGMENTS = TopicSettings(segment_bytes=3 * SIZE, index_interval_bytes=61)
@@ -21,18 +29,6 @@ async def closed(count: int) -> LivingPartition:
         await partition.keep(f"v{number}")
     await partition.close()
     return partition
-
-
-def flip(partition: LivingPartition, base_offset: int, position: int) -> bytes:
-    """Flip a bit of a log file; returns what it is now."""
-    data = bytearray(partition.disk.content(log_file(base_offset)))
-    data[position] ^= 1
-    partition.disk.replace(log_file(base_offset), bytes(data))
-    return bytes(data)
-
-
-def values(*numbers: int) -> list[str]:
-    return [f"v{number}" for number in numbers]
 
 
 async def test_one_damaged_slot() -> None:
