@@ -22,6 +22,10 @@ class CorruptBatchError(EventLogError):
     """The bytes are not a whole, undamaged record batch."""
 
 
+class InvalidBatchError(CorruptBatchError):
+    """A batch arrived as it was sent, for its checksum holds, but its header contradicts itself."""
+
+
 class UnsupportedBatchError(EventLogError):
     """A well-formed batch of a kind that this log does not keep (control, transactional, old magic)."""
 
@@ -105,6 +109,14 @@ class DamagedMetadataError(DataDirectoryError):
 
 class InvalidTopicError(EventLogError):
     """The topic name, partition count or settings are not allowed."""
+
+
+class InvalidPartitionsError(InvalidTopicError):
+    """The number of partitions is not allowed, or not more than the topic has."""
+
+
+class InvalidTopicSettingError(InvalidTopicError):
+    """A topic setting is unknown, or its value is not allowed."""
 
 
 class TopicExistsError(EventLogError):

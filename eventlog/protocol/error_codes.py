@@ -71,6 +71,7 @@ _CODES: Final[Mapping[type[errors.EventLogError], ErrorCode]] = MappingProxyType
     {
         # Clients send such a batch again: bytes that were damaged on their way may arrive whole.
         errors.CorruptBatchError: ErrorCode.CORRUPT_MESSAGE,
+        errors.InvalidBatchError: ErrorCode.INVALID_RECORD,
         errors.UnsupportedBatchError: ErrorCode.UNSUPPORTED_FOR_MESSAGE_FORMAT,
         errors.DecompressionLimitError: ErrorCode.INVALID_RECORD,
         errors.BatchTooLargeError: ErrorCode.MESSAGE_TOO_LARGE,
@@ -82,6 +83,8 @@ _CODES: Final[Mapping[type[errors.EventLogError], ErrorCode]] = MappingProxyType
         # Not KAFKA_STORAGE_ERROR: on that consumers would try again for ever, and tell nobody.
         errors.DamagedRangeError: ErrorCode.CORRUPT_MESSAGE,
         errors.InvalidTopicError: ErrorCode.INVALID_TOPIC_EXCEPTION,
+        errors.InvalidPartitionsError: ErrorCode.INVALID_PARTITIONS,
+        errors.InvalidTopicSettingError: ErrorCode.INVALID_CONFIG,
         errors.TopicExistsError: ErrorCode.TOPIC_ALREADY_EXISTS,
         errors.UnknownTopicError: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
         ProtocolError: ErrorCode.INVALID_REQUEST,

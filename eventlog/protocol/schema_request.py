@@ -30,8 +30,9 @@ Read: TypeAlias = Callable[[Reader, str], Any]
 def decode_request(api_key: ApiKey, version: int, frame: Buffer, position: int = 0) -> Any:
     """Read the body at `position`: an instance of `request_schema(api_key, version)`.
 
-    Durations are timedeltas, the UUID of all zeros is None. A field that this version does not have
-    is no attribute of the value; across the versions a field keeps its name.
+    Bytes after its end are passed over, as Apache Kafka does: librdkafka 2.16 leaves three behind the list
+    of all topics in Metadata 12. Durations are timedeltas, the UUID of all zeros is None. A field that this
+    version does not have is no attribute of the value; across the versions a field keeps its name.
     """
     if len(frame) - position > COLD_REQUEST_BYTES_MAX:
         raise ProtocolError(
@@ -39,9 +40,7 @@ def decode_request(api_key: ApiKey, version: int, frame: Buffer, position: int =
         )
     read, _ = _struct(request_schema(api_key, version))
     reader = Reader(frame, position, flexible=is_flexible(api_key, version))
-    request = read(reader, api_key.name)
-    reader.finish()
-    return request
+    return read(reader, api_key.name)
 
 
 @functools.cache

@@ -7,10 +7,10 @@ gives it its place in the log. Clients, the in-memory log and the inspector use 
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
-from eventlog.errors import CorruptBatchError, UnsupportedBatchError
+from eventlog.errors import CorruptBatchError, InvalidBatchError, UnsupportedBatchError
 from eventlog.record.buffer import Buffer, WritableBuffer
 from eventlog.record.checksum import crc32c
 from eventlog.record.compression import (
@@ -97,14 +97,28 @@ def decode_batch(
     size_bytes_max: int = DECOMPRESSED_BYTES_MAX,
     ratio_max: int = DECOMPRESSION_RATIO_MAX,
 ) -> list[Record]:
-    """Read the records of the one batch that fills `buffer`.
+    """Read the records of the one batch that fills `buffer`: all of them, or none.
 
     Checked first: length, checksum, count. Offsets grow from record to record and stay within the
     header's range (a compacted batch may leave some out). Where a broker stamped the batch with its
     append time, every record carries that. The two limits are those of `decompress`.
 
     CorruptBatchError, UnsupportedBatchError (control batch, old magic, unknown codec) or
-    DecompressionLimitError; never a part of the records.
+    DecompressionLimitError.
+    """
+    return list(iterate_batch(buffer, size_bytes_max=size_bytes_max, ratio_max=ratio_max))
+
+
+def iterate_batch(
+    buffer: Buffer,
+    *,
+    size_bytes_max: int = DECOMPRESSED_BYTES_MAX,
+    ratio_max: int = DECOMPRESSION_RATIO_MAX,
+) -> Iterator[Record]:
+    """As `decode_batch`, record by record: for who does not want them all, in memory or at all.
+
+    The errors come when the first record is asked for, but what is wrong within the records comes after
+    those before it.
     """
     header = _check_whole(buffer)
     if header.is_control:
@@ -113,7 +127,7 @@ def decode_batch(
             "and no records: skip it"
         )
     if not 1 <= header.record_count <= header.last_offset_delta + 1:
-        raise _miscounted(header)
+        raise CorruptBatchError(_miscount(header))
     packed = memoryview(buffer)[HEADER_BYTES:]
     records = decompress(header.codec, packed, size_bytes_max=size_bytes_max, ratio_max=ratio_max)
     if header.record_count > len(records) // RECORD_BYTES_MIN:
@@ -121,22 +135,23 @@ def decode_batch(
             f"batch at offset {header.base_offset} claims {header.record_count} records, but holds "
             f"{len(records)} bytes of them"
         )
-    return _decode_records(header, records)
+    yield from _decode_records(header, records)
 
 
 def check_batch(buffer: Buffer) -> BatchHeader:
     """Judge a produced batch before it is appended, without opening it; `buffer` holds it and nothing else.
 
-    CorruptBatchError: the length, the checksum, the count or the producer's fields do not hold.
+    CorruptBatchError: the length or the checksum does not hold: sent again, the bytes may arrive whole.
+    InvalidBatchError: the count or the producer's fields do not hold, or more follows, as it was sent.
     UnsupportedBatchError: old magic, unknown codec, control or transactional batch.
     """
     header = _check_whole(buffer)
     if header.attributes & _KIND_MASK > CODEC_MAX:
         _refuse_kind(header)
     if header.record_count < 1 or header.record_count != header.last_offset_delta + 1:
-        raise _miscounted(header)
+        raise InvalidBatchError(_miscount(header))
     if header.producer_id >= 0 and (header.producer_epoch < 0 or header.base_sequence < 0):
-        raise CorruptBatchError(
+        raise InvalidBatchError(
             f"batch of producer {header.producer_id} has epoch {header.producer_epoch} and base sequence "
             f"{header.base_sequence}: an idempotent producer's are 0 or more"
         )
@@ -161,7 +176,8 @@ def _check_whole(buffer: Buffer) -> BatchHeader:
     if header.magic != MAGIC:
         raise _unsupported_magic(header.magic)
     if LENGTH_OFFSET_BYTES + header.batch_length != len(buffer):
-        raise CorruptBatchError(
+        is_whole = header.crc == crc32c(memoryview(buffer)[CRC_START : max(header.size_bytes, CRC_START)])
+        raise (InvalidBatchError if is_whole and header.size_bytes < len(buffer) else CorruptBatchError)(
             f"batch at offset {header.base_offset} claims {header.size_bytes} bytes, {len(buffer)} are "
             "given: exactly one whole batch is expected"
         )
@@ -174,12 +190,11 @@ def _check_whole(buffer: Buffer) -> BatchHeader:
     return header
 
 
-def _decode_records(header: BatchHeader, records: bytes) -> list[Record]:
+def _decode_records(header: BatchHeader, records: bytes) -> Iterator[Record]:
     append_time_ms = header.max_timestamp_ms if header.uses_append_time else None
-    decoded: list[Record] = []
     position = 0
     previous_offset = header.base_offset - 1
-    for _ in range(header.record_count):
+    for number in range(header.record_count):
         record, position = decode_record(
             records,
             position,
@@ -189,16 +204,15 @@ def _decode_records(header: BatchHeader, records: bytes) -> list[Record]:
         )
         if not previous_offset < record.offset <= header.last_offset:
             raise CorruptBatchError(
-                f"record {len(decoded)} of the batch at offset {header.base_offset} has offset "
+                f"record {number} of the batch at offset {header.base_offset} has offset "
                 f"{record.offset}: offsets grow, up to {header.last_offset}"
             )
         previous_offset = record.offset
-        decoded.append(record)
+        yield record
     if position != len(records):
         raise CorruptBatchError(
             f"batch at offset {header.base_offset} has {len(records) - position} bytes after its last record"
         )
-    return decoded
 
 
 def _unsupported_magic(magic: int) -> UnsupportedBatchError:
@@ -218,8 +232,8 @@ def _refuse_kind(header: BatchHeader) -> None:
     codec_numbered(header.attributes & CODEC_MASK)
 
 
-def _miscounted(header: BatchHeader) -> CorruptBatchError:
-    return CorruptBatchError(
+def _miscount(header: BatchHeader) -> str:
+    return (
         f"batch at offset {header.base_offset} claims {header.record_count} records over "
         f"{header.last_offset_delta + 1} offsets: each record has one"
     )

@@ -18,6 +18,8 @@ LOCK_NAME = "lock"
 META_NAME = "meta.json"
 TOPICS_NAME = "topics"
 DELETING_NAME = "deleting"
+GROUPS_NAME = "groups"
+"""The offsets log; see `eventlog.group`."""
 QUARANTINE_NAME = "quarantine"
 
 _BEFORE_META = {LOCK_NAME, META_NAME + UNFINISHED_SUFFIX, TOPICS_NAME, DELETING_NAME, "lost+found"}

@@ -37,7 +37,8 @@ class Flusher:
         self._round = asyncio.Lock()
         self._at_once = asyncio.Semaphore(FLUSHES_AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
-        self.last_round_s = 0.0
+        self.on_round: Callable[[float], None] = lambda _: None
+        """Told how many seconds each round took."""
 
     def wake(self, log: PartitionLog) -> None:
         """This partition has something to flush."""
@@ -91,13 +92,14 @@ class Flusher:
                 done = [await self._flush_one(logs[0])]
             else:
                 done = await asyncio.gather(*(self._flush_one(log) for log in logs))
-            self.last_round_s = self._clock.monotonic_s() - started_s
-            if self.last_round_s > SLOW_FLUSH_S:
+            round_s = self._clock.monotonic_s() - started_s
+            self.on_round(round_s)
+            if round_s > SLOW_FLUSH_S:
                 logger.warning(
                     "a flush round was slow",
                     extra={
                         "action": "flush",
-                        "seconds": round(self.last_round_s, 3),
+                        "seconds": round(round_s, 3),
                         "partitions": len(logs),
                     },
                 )

@@ -4,6 +4,7 @@ DIR/lock                            flock of the one process that writes
 DIR/meta.json                       format version, cluster id
 DIR/topics/<topic>/topic.json       see `topic`
 DIR/topics/<topic>/<partition>/     see `partition_files`
+DIR/groups/<n>.log                  committed offsets, kept by `eventlog.group`
 DIR/deleting/<topic id>/            a topic being deleted, emptied in the background and at start
 DIR/quarantine/                     what recovery set aside, never deleted by the log
 """

@@ -28,7 +28,6 @@ from eventlog.storage.appended import Appended
 from eventlog.storage.durability import DurabilityWaiters
 from eventlog.storage.flush_work import FlushWork
 from eventlog.storage.partition_files import STATE_NAME
-from eventlog.storage.partition_reader import TimedOffset
 from eventlog.storage.producer_state import ProducerState, pack_snapshot
 from eventlog.storage.recovery import RecoveryPlan, plan_recovery
 from eventlog.storage.repair import Repair
@@ -36,7 +35,7 @@ from eventlog.storage.retention import beyond_size
 from eventlog.storage.scan import Place, ScannedBatch
 from eventlog.storage.segment import Segment
 from eventlog.storage.segment_chain import SegmentChain
-from eventlog.storage.segment_reader import LogRange
+from eventlog.storage.segment_reader import LogRange, TimedOffset
 from eventlog.storage.settings import DamagedPolicy, FlushPolicy, TopicSettings
 from eventlog.storage.state_file import StateFile
 from eventlog.storage.state_slots import State
@@ -129,9 +128,9 @@ class PartitionLog:
     def append(self, data: bytearray | memoryview) -> Appended:
         """Write one record batch, patching its base offset in place; it is durable only later.
 
-        Raises CorruptBatchError, UnsupportedBatchError, BatchTooLargeError, OutOfOrderSequenceError,
-        ProducerFencedError, and, retriable, DiskLowError and StorageFailedError. After an error the log
-        is as it was.
+        Raises CorruptBatchError, InvalidBatchError, UnsupportedBatchError, BatchTooLargeError,
+        OutOfOrderSequenceError, ProducerFencedError, and, retriable, DiskLowError and StorageFailedError.
+        After an error the log is as it was.
         """
         self._refuse_if_failed()
         header = check_batch(data)

@@ -4,22 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from eventlog.errors import DamagedRangeError, EventLogError, OffsetOutOfRangeError, StorageFailedError
-from eventlog.record.batch import decode_batch
-from eventlog.record.header import BatchHeader
+from eventlog.errors import DamagedRangeError, OffsetOutOfRangeError, StorageFailedError
 from eventlog.storage.scan import Damage, DamageKind, Place
 from eventlog.storage.segment import Segment
-from eventlog.storage.segment_reader import LogRange, SegmentReader
+from eventlog.storage.segment_reader import LogRange, SegmentReader, TimedOffset
 from eventlog.storage.settings import DamagedPolicy
-
-
-class TimedOffset(NamedTuple):
-    """A record's timestamp (ms since 1970) and its offset."""
-
-    timestamp_ms: int
-    offset: int
 
 
 class ReadableLog(Protocol):
@@ -110,23 +101,10 @@ async def _find_in_segment(
     found = await reader.range_at(segment, batch.base_offset, 1, end)
     if isinstance(found, LogRange):
         with found:
-            timed = _first_record(found.read(), timestamp_ms, offset)
+            timed = await reader.first_record_at_time(found, timestamp_ms, offset)
         if timed is not None:
             return timed
     return batch.next_offset
-
-
-def _first_record(data: bytes, timestamp_ms: int, from_offset: int) -> TimedOffset | None:
-    """The first such record; the batch's start where its producer sent records that nobody can decode."""
-    try:
-        records = decode_batch(data)
-    except EventLogError:
-        header = BatchHeader.parse(data)
-        return TimedOffset(header.max_timestamp_ms, max(header.base_offset, from_offset))
-    for record in records:
-        if record.timestamp_ms >= timestamp_ms and record.offset >= from_offset:
-            return TimedOffset(record.timestamp_ms, record.offset)
-    return None
 
 
 async def _read_segment(

@@ -9,10 +9,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
-from typing import Self
+from typing import NamedTuple, Self
 
 import attrs
 
+from eventlog.errors import EventLogError
+from eventlog.record.batch import iterate_batch
+from eventlog.record.header import BatchHeader
 from eventlog.storage.disk import Disk, File
 from eventlog.storage.index import IndexDamagedError
 from eventlog.storage.open_files import Lease, OpenFiles
@@ -23,6 +26,9 @@ from eventlog.storage.segment_indexes import SegmentIndexes
 
 CHECK_BYTES = 4 * 1024 * 1024
 """How much is checked in one go; other readers' checks come in between."""
+
+SEARCHED_BYTES_MAX = 32 * 1024 * 1024
+"""A batch that unpacks to more is not searched by time: its start is the answer."""
 
 logger = logging.getLogger(__name__)
 
@@ -59,6 +65,13 @@ class LogRange:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+class TimedOffset(NamedTuple):
+    """A record's timestamp (ms since 1970) and its offset."""
+
+    timestamp_ms: int
+    offset: int
 
 
 class SegmentReader:
@@ -113,6 +126,12 @@ class SegmentReader:
                 return batch
             offset = found.end.offset
         return None
+
+    async def first_record_at_time(
+        self, found: LogRange, timestamp_ms: int, from_offset: int
+    ) -> TimedOffset | None:
+        """The first such record of the one batch that `found` is."""
+        return await self._disk.run(partial(_first_record, found, timestamp_ms, from_offset))
 
     async def _range(
         self, segment: Segment, lease: Lease, offset: int, bytes_max: int, limit: Place
@@ -234,4 +253,17 @@ def _first_at_time(found: LogRange, timestamp_ms: int) -> ScannedBatch | None:
     for batch in walk(found.file.pread, found.start, found.end.position, bodies=False):
         if isinstance(batch, ScannedBatch) and batch.max_timestamp_ms >= timestamp_ms:
             return batch
+    return None
+
+
+def _first_record(found: LogRange, timestamp_ms: int, from_offset: int) -> TimedOffset | None:
+    """The record; the batch's start where nobody can decode what its producer sent, or it is a bomb."""
+    data = found.read()
+    try:
+        for record in iterate_batch(data, size_bytes_max=SEARCHED_BYTES_MAX):
+            if record.timestamp_ms >= timestamp_ms and record.offset >= from_offset:
+                return TimedOffset(record.timestamp_ms, record.offset)
+    except EventLogError:
+        header = BatchHeader.parse(data)
+        return TimedOffset(header.max_timestamp_ms, max(header.base_offset, from_offset))
     return None

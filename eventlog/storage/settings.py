@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from attrs.validators import ge, gt, le
 
-from eventlog.errors import InvalidTopicError
+from eventlog.errors import InvalidTopicSettingError
 
 FOREVER = -1
 """As a retention setting: no limit."""
@@ -31,7 +31,9 @@ class DamagedPolicy(enum.Enum):
 def _setting(key: str, default: int, low: int, high: int) -> int:
     def check(_: object, __: attrs.Attribute[int], value: object) -> None:
         if type(value) is not int or not low <= value <= high:
-            raise InvalidTopicError(f"{key} = {value!r}: a whole number from {low} to {high} is wanted")
+            raise InvalidTopicSettingError(
+                f"{key} = {value!r}: a whole number from {low} to {high} is wanted"
+            )
 
     return attrs.field(default=default, validator=check, metadata={"key": key})
 
@@ -40,7 +42,7 @@ def _damaged_policy(value: object) -> DamagedPolicy:
     try:
         return DamagedPolicy(value)
     except ValueError:
-        raise InvalidTopicError(f"gputail.damaged = {value!r}: 'refuse' or 'skip' is wanted") from None
+        raise InvalidTopicSettingError(f"gputail.damaged = {value!r}: 'refuse' or 'skip' is wanted") from None
 
 
 @attrs.frozen
@@ -69,11 +71,11 @@ class TopicSettings:
 
     @classmethod
     def from_mapping(cls, mapping: Mapping[str, Any]) -> TopicSettings:
-        """Settings from public keys; InvalidTopicError for an unknown key or a value out of range."""
+        """Settings from public keys; InvalidTopicSettingError for an unknown key or a value out of range."""
         names = {field.metadata["key"]: field.name for field in attrs.fields(cls)}
         unknown = sorted(set(mapping) - set(names))
         if unknown:
-            raise InvalidTopicError(
+            raise InvalidTopicSettingError(
                 f"unknown topic setting {unknown[0]!r}; known are {', '.join(sorted(names))}"
             )
         return cls(**{names[key]: value for key, value in mapping.items()})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from eventlog.errors import DamagedMetadataError, InvalidTopicError
+from eventlog.errors import DamagedMetadataError, InvalidPartitionsError, InvalidTopicError
 from eventlog.storage.checked_json import pack_json, unpack_json
 from eventlog.storage.settings import TopicSettings
 
@@ -73,5 +73,5 @@ def check_topic_name(name: str) -> str:
 def check_partitions(count: int) -> int:
     """The number of partitions, where it can be one."""
     if type(count) is not int or not 1 <= count <= PARTITIONS_MAX:
-        raise InvalidTopicError(f"{count} partitions are not possible; use 1 to {PARTITIONS_MAX}")
+        raise InvalidPartitionsError(f"{count} partitions are not possible; use 1 to {PARTITIONS_MAX}")
     return count

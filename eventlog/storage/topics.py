@@ -14,7 +14,7 @@ from pathlib import Path
 
 import attrs
 
-from eventlog.errors import ForeignFileError, InvalidTopicError, TopicExistsError, UnknownTopicError
+from eventlog.errors import ForeignFileError, InvalidPartitionsError, TopicExistsError, UnknownTopicError
 from eventlog.storage.atomic_file import replace_file
 from eventlog.storage.directory_files import DELETING_NAME, TOPICS_NAME
 from eventlog.storage.disk import sync_directory
@@ -116,7 +116,7 @@ class Topics:
         async with self._changing:
             topic = self.get(name)
             if check_partitions(partitions) <= topic.partitions:
-                raise InvalidTopicError(
+                raise InvalidPartitionsError(
                     f"topic {name!r} has {topic.partitions} partitions already; they can only become more"
                 )
             grown = attrs.evolve(topic, partitions=partitions)

@@ -47,6 +47,7 @@ def test_what_may_succeed_later_is_sent_again() -> None:
 def test_what_never_succeeds_is_not() -> None:
     """A batch that is refused for what it is has a code on which producers give up."""
     for error in (
+        errors.InvalidBatchError,
         errors.UnsupportedBatchError,
         errors.BatchTooLargeError,
         errors.DecompressionLimitError,

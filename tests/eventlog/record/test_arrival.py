@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from eventlog.errors import CorruptBatchError, UnsupportedBatchError
+from eventlog.errors import CorruptBatchError, InvalidBatchError, UnsupportedBatchError
 from eventlog.record import (
     BatchHeader,
     Buffer,
@@ -37,7 +37,7 @@ RECORD = forge_record(b"\x01\x01\x00")  # no key, no value, no headers
 )
 def test_contradictory_header(fields: dict[str, int], complaint: str) -> None:
     """A header whose fields cannot all be true is refused on arrival, though its checksum is right."""
-    with pytest.raises(CorruptBatchError, match=complaint):
+    with pytest.raises(InvalidBatchError, match=complaint):
         check_batch(forge(RECORD, **fields))
 
 
@@ -114,6 +114,20 @@ def test_wrong_checksum_says_both() -> None:
 
     with pytest.raises(CorruptBatchError, match=rf"offset 12 fails .*stated 0000beef, computed {right:08x}"):
         check_batch(forge(RECORD, base_offset=12, crc=0xBEEF))
+
+
+@pytest.mark.parametrize("fields", [{"crc": 0xBEEF}, {"batch_length": 48}])
+def test_bytes_that_were_altered_come_first(fields: dict[str, int]) -> None:
+    """A header is called contradictory only where nothing has happened to its bytes."""
+    with pytest.raises(CorruptBatchError) as raised:
+        check_batch(forge(RECORD, record_count=2, **fields))
+    assert CorruptBatchError is raised.type
+
+
+def test_more_than_one_batch() -> None:
+    """Two whole batches are no damage: sent again, they would be two again."""
+    with pytest.raises(InvalidBatchError, match="exactly one whole batch"):
+        check_batch(forge(RECORD) + forge(RECORD))
 
 
 # --- the place in the log ----------------------------------------------------------------------

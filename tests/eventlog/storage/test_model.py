@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from eventlog.errors import OffsetOutOfRangeError, OutOfOrderSequenceError, StorageFailedError
 from eventlog.record import Codec, patch_batch
 from eventlog.storage.appended import Appended
-from eventlog.storage.partition_reader import TimedOffset
+from eventlog.storage.segment_reader import TimedOffset
 from eventlog.storage.settings import TopicSettings
 from tests.eventlog.storage.living_partition import FOLDER, START_MS, LivingPartition, batch
 from tests.reliability.disks.faulty import Effect, Fault, Kind

@@ -8,7 +8,7 @@ import pytest
 
 from eventlog.errors import DamagedRangeError, OffsetOutOfRangeError, StorageFailedError
 from eventlog.record.header import LENGTH_OFFSET_BYTES
-from eventlog.storage.partition_reader import TimedOffset
+from eventlog.storage.segment_reader import TimedOffset
 from eventlog.storage.settings import DamagedPolicy, TopicSettings
 from tests.eventlog.storage.living_partition import (
     START_MS,

@@ -9,10 +9,9 @@ import pytest
 from eventlog.record import Codec
 from eventlog.storage import partition_reader
 from eventlog.storage.partition_log import PartitionLog
-from eventlog.storage.partition_reader import TimedOffset
 from eventlog.storage.scan import Damage, Place, ScannedBatch
 from eventlog.storage.segment import Segment
-from eventlog.storage.segment_reader import LogRange, SegmentReader
+from eventlog.storage.segment_reader import LogRange, SegmentReader, TimedOffset
 from eventlog.storage.settings import TopicSettings
 from tests.eventlog.record.forge import forge
 from tests.eventlog.storage.living_partition import START_MS, LivingPartition, batch, log_file

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.errors import InvalidTopicError
+from eventlog.errors import InvalidTopicSettingError
 from eventlog.storage.settings import (
     FOREVER,
     VOLUME_SHARE,
@@ -72,7 +72,7 @@ def test_the_ends_of_a_range_are_in_it(key: str, low: int, high: int) -> None:
 def test_values_out_of_range_are_refused(key: str, low: int, high: int) -> None:
     """One below, one above, and whatever is not a whole number: the message names key, value and range."""
     for value in (low - 1, high + 1, float(high), str(high), True, None):
-        with pytest.raises(InvalidTopicError) as raised:
+        with pytest.raises(InvalidTopicSettingError) as raised:
             TopicSettings.from_mapping({key: value})
         assert f"{key} = {value!r}: a whole number from {low} to {high} is wanted" == str(raised.value)
 
@@ -80,7 +80,9 @@ def test_values_out_of_range_are_refused(key: str, low: int, high: int) -> None:
 @pytest.mark.parametrize("value", ["", "SKIP", "drop", None, 1, [], True])
 def test_an_unknown_policy_is_refused(value: object) -> None:
     """Damage is refused or skipped, there is nothing else."""
-    with pytest.raises(InvalidTopicError, match=r"gputail\.damaged = .*: 'refuse' or 'skip' is wanted"):
+    with pytest.raises(
+        InvalidTopicSettingError, match=r"gputail\.damaged = .*: 'refuse' or 'skip' is wanted"
+    ):
         TopicSettings.from_mapping({"gputail.damaged": value})
 
 
@@ -93,7 +95,7 @@ def test_a_policy_may_be_given_as_such() -> None:
 
 def test_an_unknown_key_is_refused() -> None:
     """The first of them is named, and what there is is listed."""
-    with pytest.raises(InvalidTopicError) as raised:
+    with pytest.raises(InvalidTopicSettingError) as raised:
         TopicSettings.from_mapping({"zzz": 1, "cleanup.policy": "compact", "segment.ms": 5})
     known = "gputail.damaged, index.interval.bytes, max.message.bytes, retention.bytes, retention.ms"
     expected = f"unknown topic setting 'cleanup.policy'; known are {known}, segment.bytes, segment.ms"

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.errors import DamagedMetadataError, InvalidTopicError
+from eventlog.errors import DamagedMetadataError, InvalidPartitionsError, InvalidTopicError
 from eventlog.storage.checked_json import pack_json, unpack_json
 from eventlog.storage.settings import TopicSettings
 from eventlog.storage.topic import PARTITIONS_MAX, Topic, check_partitions, check_topic_name, unpack_topic
@@ -83,5 +83,7 @@ def test_partitions() -> None:
     """From 1 to the maximum."""
     assert [1, PARTITIONS_MAX] == [check_partitions(1), check_partitions(PARTITIONS_MAX)]
     for count in (0, -1, PARTITIONS_MAX + 1):
-        with pytest.raises(InvalidTopicError, match=f"{count} partitions are not possible; use 1 to 10000"):
+        with pytest.raises(
+            InvalidPartitionsError, match=f"{count} partitions are not possible; use 1 to 10000"
+        ):
             check_partitions(count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from eventlog.errors import (
+    InvalidPartitionsError,
     InvalidTopicError,
     StorageFailedError,
     TopicExistsError,
@@ -81,7 +82,7 @@ async def test_name_that_cannot_be(name: str) -> None:
 async def test_count_that_cannot_be(count: int) -> None:
     """So is a number of partitions that is not possible."""
     directory = await opened_with()
-    with pytest.raises(InvalidTopicError, match=f"{count} partitions are not possible"):
+    with pytest.raises(InvalidPartitionsError, match=f"{count} partitions are not possible"):
         await directory.directory.create_topic("t", count)
 
 
@@ -128,7 +129,7 @@ async def test_add_partitions() -> None:
 async def test_partitions_never_become_fewer(count: int) -> None:
     """Only a higher number of partitions is possible."""
     directory = await opened()
-    with pytest.raises(InvalidTopicError, match="has 2 partitions already; they can only become more"):
+    with pytest.raises(InvalidPartitionsError, match="has 2 partitions already; they can only become more"):
         await directory.directory.add_partitions("t", count)
 
 
