@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from eventlog.inspect.findings import Finding
     from eventlog.inspect.inspector import Inspector
     from eventlog.inspect.plain import ReportTable
+    from eventlog.inspect.survey import Survey
     from eventlog.inspect.tally import Tally
     from eventlog.inspect.verify import PartitionReport
 
@@ -234,7 +235,10 @@ def verify(
             _tell(out, tally, table, verify_partition(inspector.disk, target.log), explain=explain, json=json)
         for place in target.places:
             _tell(out, tally, table, verify_place(inspector, place), explain=explain, json=json)
-        _tell_findings(out, tally, [] if target.survey is None else target.survey.all_findings, json=json)
+        if target.survey is not None:
+            if topic is None and partition is None:
+                _tell_offsets(out, tally, inspector, target.survey, json=json)
+            _tell_findings(out, tally, target.survey.all_findings, json=json)
     if json:
         said = {"type": "summary", "verdict": tally.verdict, "exit_code": tally.exit_code}
         out.json({**said, **table.totals()})
@@ -242,6 +246,38 @@ def verify(
         out.line(table.total())
         out.line(tally.verdict)
     return _end(tally)
+
+
+@log_app.command
+def offsets(*, data_dir: Path, group: str | None = None, topic: _Topic = None, json: bool = False) -> int:
+    """List what consumer groups have committed, and how far they are behind the log.
+
+    Args:
+        data_dir: The data directory; it is only read.
+        group: Only this group.
+        topic: Only this topic.
+        json: One JSON object for each offset and finding.
+    """
+    from eventlog.inspect import plain
+    from eventlog.inspect.inspector import Inspector
+    from eventlog.inspect.offset_lines import offset_json, offset_table
+    from eventlog.inspect.offsets import offset_rows, read_offsets_log
+    from eventlog.inspect.tally import Tally
+
+    out, tally = _Output(), Tally()
+    with Inspector() as inspector:
+        survey = inspector.survey(data_dir, topic)
+        tally.problems(survey.all_findings)
+        for report in tally.guarded(read_offsets_log(inspector, survey) for _ in range(1)):
+            rows = list(offset_rows(inspector, survey, report.table, tally, group=group, topic=topic))
+            if json:
+                for row in rows:
+                    out.json(offset_json(row))
+            else:
+                out.line(plain.heading(survey))
+                out.lines(offset_table(rows))
+            _tell_findings(out, tally, report.findings, json=json)
+    return _end(tally, otherwise=f"{tally.verdict}: `gputail log verify` says more")
 
 
 # --- what the verbs share ----------------------------------------------------------------------
@@ -280,6 +316,20 @@ def _tell(
         out.line(plain.more_findings(report))
     if not json and explanation is not None:
         out.lines(plain.explanation(explanation))
+
+
+def _tell_offsets(out: _Output, tally: Tally, inspector: Inspector, survey: Survey, *, json: bool) -> None:
+    """The report on the offsets log, where there is one."""
+    from eventlog.inspect.offset_lines import report_json, report_line
+    from eventlog.inspect.offsets import read_offsets_log
+
+    for report in tally.guarded(read_offsets_log(inspector, survey) for _ in range(1)):
+        if report.path is not None or report.findings:
+            if json:
+                out.json(report_json(report))
+            else:
+                out.line(report_line(report))
+            _tell_findings(out, tally, report.findings, json=json)
 
 
 def _tell_findings(out: _Output, tally: Tally, findings: Iterable[Finding], *, json: bool) -> None:

@@ -53,6 +53,7 @@ def test_every_kind_of_damage_is_explained() -> None:
         directory_files.META_NAME,
         directory_files.TOPICS_NAME,
         directory_files.DELETING_NAME,
+        directory_files.GROUPS_NAME,
         directory_files.QUARANTINE_NAME,
         TOPIC_FILE_NAME,
         partition_files.STATE_NAME,

@@ -1,6 +1,6 @@
-"""Consumer groups: who is a member, which generation counts, who may commit. Pure.
+"""Consumer groups: who is a member, which generation counts, who may commit, and what was committed.
 
-How the modules stand to each other, lowest first:
+What is exported here is pure: the group's state machine. How the modules stand to each other, lowest first:
 
     error, state, request, reply,
     settings, subscription                  values; `state` holds the transition table
@@ -10,6 +10,20 @@ How the modules stand to each other, lowest first:
     cycle                                   from one generation to the next
     description                             what tools see
     group                                   the calls: join, sync, heartbeat, commit, leave, expire
+
+and beside it what has been committed, of which all but the last line is pure too:
+
+    committed, commit                       values
+    offset_record                           a change as a record: the format on disk
+    offset_table, offset_expiry             the fold of all changes, and what of it is too old
+    offset_file                             one file, read past its damage
+    offset_recovery, offset_log             the files: starts, commits, flushes, compaction
+
+and above both, in a running loop:
+
+    live_group                              a group with its timer and the calls that wait
+    member_notes, group_offsets             what the log has of members, and of offsets
+    coordinator_settings, coordinator       all groups of a broker
 
 Rules by which a group lives:
 

@@ -10,6 +10,7 @@ format: batches, indexes, states, snapshots and metadata are read by the storage
     findings, index_check,
     snapshot_check, verify      what is wrong, and the verdict
     summary                     topics and segments, without reading them through
+    offsets, offset_lines       what groups have committed
     units, content,
     plain, json_lines           how it is said to people and to programs
 """

@@ -13,7 +13,7 @@ from eventlog.inspect.partition import Partition, PartitionPlace, look_at_file, 
 from eventlog.inspect.read_only_disk import ReadOnlyDisk
 from eventlog.inspect.survey import Survey, place_of_folder, survey_directory
 from eventlog.storage.directory_files import LOCK_NAME, META_NAME
-from eventlog.storage.disk import Disk, PosixDisk
+from eventlog.storage.disk import Disk, Entry, PosixDisk
 
 
 class Inspector:
@@ -50,7 +50,11 @@ class Inspector:
 
     def names(self, folder: Path) -> list[str]:
         """The names in a folder."""
-        return [entry.name for entry in self._runner.run(self.disk.list(folder))]
+        return [entry.name for entry in self.entries(folder)]
+
+    def entries(self, folder: Path) -> list[Entry]:
+        """The names in a folder, with sizes."""
+        return self._runner.run(self.disk.list(folder))
 
     def survey(self, path: Path, topic: str | None = None, partition: int | None = None) -> Survey:
         """See `survey_directory`."""

@@ -18,6 +18,7 @@ from tests.eventlog.inspect.written import batches, flip, log, segments, write_l
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
 VERBS = ("topics", "segments", "dump", "verify")
+EVERY_VERB = (*VERBS, "offsets")
 
 
 def process(*argv: object, **options: Any) -> subprocess.CompletedProcess[bytes]:
@@ -52,7 +53,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- help --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", EVERY_VERB)
 def test_help_imports_nothing_of_the_storage(verb: str) -> None:
     """What makes help slow is not imported for it."""
     script = (
@@ -68,7 +69,7 @@ def test_help_imports_nothing_of_the_storage(verb: str) -> None:
     assert set() == imported & {"asyncio", "aiofiles", "zstandard", "eventlog.storage", "eventlog.inspect"}
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", EVERY_VERB)
 def test_every_option_is_documented(verb: str) -> None:
     """The page on the command names each option of each verb, under its heading, and no other."""
     arguments = cli.build_app()["log"][verb].assemble_argument_collection()
@@ -166,7 +167,9 @@ def test_topics_with_damaged_metadata_are_still_shown(tmp_path: Path) -> None:
 # --- pipes -------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("verb", "code"), [("dump", 0), ("verify", 4), ("segments", 0), ("topics", 0)])
+@pytest.mark.parametrize(
+    ("verb", "code"), [("dump", 0), ("verify", 4), ("segments", 0), ("topics", 0), ("offsets", 0)]
+)
 @pytest.mark.parametrize("unbuffered", ["", "1"])
 def test_a_closed_pipe_is_no_failure(damaged: Path, verb: str, code: int, unbuffered: str) -> None:
     """Nobody complains, and the verdict of `verify` is not lost."""

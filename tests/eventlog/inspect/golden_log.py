@@ -18,8 +18,19 @@ import os
 import shutil
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 
+from eventlog.group.committed import (
+    Change,
+    Committed,
+    GroupForgotten,
+    GroupOccupied,
+    OffsetCommitted,
+    OffsetForgotten,
+    TopicForgotten,
+)
+from eventlog.group.offset_record import encode_change
 from eventlog.record import Codec, Record, encode_batch
 from eventlog.storage.disk import PosixDisk
 from eventlog.storage.log_directory import LogDirectory
@@ -36,11 +47,12 @@ VERBS = {
     "dump": ("dump",),
     "headers": ("dump", "--headers-only"),
     "verify": ("verify", "--explain"),
+    "offsets": ("offsets",),
 }
 EXIT_CODES = {
-    CLEAN: {"dump": 0, "headers": 0, "verify": 0},
-    TORN: {"dump": 3, "headers": 3, "verify": 3},
-    DAMAGED: {"dump": 4, "headers": 4, "verify": 4},
+    CLEAN: {"dump": 0, "headers": 0, "verify": 0, "offsets": 0},
+    TORN: {"dump": 3, "headers": 3, "verify": 3, "offsets": 3},
+    DAMAGED: {"dump": 4, "headers": 4, "verify": 4, "offsets": 4},
 }
 CASES = [(log, verb, form) for log in EXIT_CODES for verb in VERBS for form in ("txt", "jsonl")]
 
@@ -80,8 +92,49 @@ async def write_clean(path: Path) -> None:
         clock.advance(1000)
     await directory.flush()
     await log.durable(appended)
+    topic_id = directory.topics.get(TOPIC).topic_id
     await directory.close()
     disk.close()
+    write_groups(path, topic_id)
+
+
+def write_groups(path: Path, topic_id: uuid.UUID) -> None:
+    """An offsets log of every kind of record: commits, tombstones, what is known of members."""
+    rounds: list[list[Change]] = [
+        [
+            OffsetCommitted("collectors", TOPIC, 0, _committed(6, "epoch 1", 0, topic_id)),
+            GroupOccupied("collectors", "consumer", None),
+        ],
+        [
+            OffsetCommitted("collectors", TOPIC, 0, _committed(28, "", 1, topic_id)),
+            OffsetCommitted("collectors", TOPIC, 1, _committed(0, "", 1, topic_id)),
+        ],
+        [OffsetCommitted("audit", TOPIC, 0, _committed(3, "r\u00e9sum\u00e9\t1", 2, topic_id))],
+        [
+            OffsetCommitted("gone", TOPIC, 0, _committed(1, "", 3, topic_id)),
+            GroupForgotten("gone"),
+            OffsetCommitted("audit", "old.topic", 4, _committed(9, "", 3, uuid.UUID(int=9))),
+            OffsetCommitted("audit", "older.topic", 0, _committed(9, "", 3, uuid.UUID(int=8))),
+            TopicForgotten(uuid.UUID(int=8)),
+        ],
+        [
+            OffsetCommitted("audit", TOPIC, 1, _committed(0, "", 4, topic_id)),
+            OffsetForgotten("audit", TOPIC, 1),
+            GroupOccupied("collectors", "consumer", START_MS + 5000),
+        ],
+    ]
+    data, offset = b"", 7
+    for number, changes in enumerate(rounds):
+        records = [encode_change(change, START_MS + number * 1000) for change in changes]
+        data += encode_batch(records, base_offset=offset)
+        offset += len(changes)
+    folder = path / "groups"
+    folder.mkdir()
+    (folder / "00000000000000000007.log").write_bytes(data)
+
+
+def _committed(offset: int, metadata: str, second: int, topic_id: uuid.UUID) -> Committed:
+    return Committed(offset, -1, metadata, START_MS + second * 1000, topic_id)
 
 
 def tear(path: Path) -> None:
@@ -89,6 +142,8 @@ def tear(path: Path) -> None:
     last = segments(path)[-1]
     whole = encode_batch([Record(b"half", b"x" * 100, (), START_MS)], base_offset=34)
     last.write_bytes(last.read_bytes() + whole[: len(whole) // 2])
+    groups = offsets_file(path)
+    groups.write_bytes(groups.read_bytes()[:-20])
 
 
 def damage(path: Path) -> None:
@@ -104,11 +159,20 @@ def damage(path: Path) -> None:
     index = bytearray(first.with_suffix(".index").read_bytes())
     index[3] ^= 1
     first.with_suffix(".index").write_bytes(index)
+    groups = bytearray(offsets_file(path).read_bytes())
+    groups[300] ^= 0x10
+    offsets_file(path).write_bytes(groups)
 
 
 def segments(path: Path) -> list[Path]:
     """The segment files of the partition that has records."""
     return sorted((path / "topics" / TOPIC / "0").glob("*.log"))
+
+
+def offsets_file(path: Path) -> Path:
+    """The file of the offsets log."""
+    (found,) = (path / "groups").glob("*.log")
+    return found
 
 
 def output(log: str, verb: str, form: str) -> tuple[int, str, str]:
