@@ -1,0 +1,1 @@
+"""What the broker does with a request: one file for each family of APIs."""
