@@ -44,6 +44,13 @@ class _Environment(Env):
 
 _ENVIRONMENT = _Environment("GPUTAIL_", command=False)
 
+_REMOTE = {
+    "topic": "List, create, describe and delete the topics of a running broker.",
+    "group": "List, describe and reset the consumer groups of a running broker.",
+    "tail": "Show the records of a topic as they come.",
+}
+"""What `eventlog.remote` offers: a package of that name, with its app."""
+
 
 def build_app() -> App:
     """The whole command line, with nothing of the other packages imported yet."""
@@ -57,7 +64,10 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     app.meta.suppress_keyboard_interrupt = False
+    app.command("gputail.commands:broker_app", name="broker", help="Serve a log to Kafka clients.")
     app.command("eventlog.commands:log_app", name="log", help="Look into the files of a log, offline.")
+    for noun, text in _REMOTE.items():
+        app.command(f"eventlog.remote.{noun}.commands:{noun}_app", name=noun, help=text)
 
     @app.meta.default
     def launch(*tokens: _Tokens, config: Path | None = None) -> int | None:
@@ -85,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _drop_stdout()
     except OSError as error:
         _drop_stdout()
-        _say(_describe(error))
+        _say(describe(error))
         code = code or EXIT_FAILED
     return code
 
@@ -104,7 +114,7 @@ def _run(argv: Sequence[str] | None) -> int:
     except BrokenPipeError:
         return EXIT_FINE
     except (EventLogError, OSError) as error:
-        _say(_describe(error))
+        _say(describe(error))
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -133,7 +143,7 @@ def _options(app: App) -> set[str]:
     return options
 
 
-def _describe(error: EventLogError | OSError) -> str:
+def describe(error: EventLogError | OSError) -> str:
     """The error as a user reads it: no errno, the file first."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
