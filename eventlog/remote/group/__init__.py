@@ -1,0 +1,1 @@
+"""`gputail group`: list and describe consumer groups, and set their offsets anew."""

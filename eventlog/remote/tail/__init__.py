@@ -1,0 +1,1 @@
+"""`gputail tail`: the records of a topic as they come."""

@@ -1,0 +1,1 @@
+"""`gputail topic`: list, create, describe and delete topics."""

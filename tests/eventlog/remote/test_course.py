@@ -1,0 +1,60 @@
+"""What stands in the way of a tail besides damage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from eventlog.client.address import KafkaAddress
+from eventlog.client.admin import KafkaAdmin
+from eventlog.client.description import TopicPartition
+from eventlog.client.kafka_queue import KafkaMessageQueue
+from eventlog.remote.tail.course import Course, Notice
+from tests.eventlog.remote.verbs import Cluster
+
+
+async def run_course(
+    cluster: Cluster, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> tuple[list[int], list[str]]:
+    """The offsets and the notices of a course."""
+    offsets, notices = [], []
+    queue = KafkaMessageQueue(KafkaAddress(cluster.bootstrap))
+    try:
+        async for said in Course(queue, starts, ends, skips_damaged=False, answer_s=0.5).run():
+            if isinstance(said, Notice):
+                notices.append(said.text)
+            else:
+                offsets += [record.offset for record in said]
+    finally:
+        await queue.close()
+    return offsets, notices
+
+
+async def test_what_retention_took_meanwhile_is_told(cluster: Cluster, topic: str) -> None:
+    """It goes on at the log start."""
+    at = TopicPartition(topic, 0)
+    with KafkaAdmin(KafkaAddress(cluster.bootstrap)) as admin:
+        admin.delete_records({at: 4})
+
+    offsets, notices = await run_course(cluster, {at: 1}, {at: 10})
+
+    assert [4, 5, 6, 7, 8, 9] == offsets
+    assert [f"{topic}/0: offsets 1 to 3 are removed before they were read"] == notices
+
+
+async def test_an_end_that_does_not_come_is_not_waited_for(cluster: Cluster, topic: str) -> None:
+    """A broker that answers, and has nothing more, is the end."""
+    at = TopicPartition(topic, 0)
+
+    offsets, notices = await run_course(cluster, {at: 8}, {at: 12})
+
+    assert [8, 9] == offsets
+    assert [f"{topic}/0: offsets 10 to 11 are not in the log"] == notices
+
+
+async def test_records_beyond_the_end_are_left_out(cluster: Cluster, topic: str) -> None:
+    """The end is that of the beginning, however much came since."""
+    starts = {TopicPartition(topic, 0): 3, TopicPartition(topic, 1): 0}
+
+    assert ([3, 4], []) == await run_course(
+        cluster, starts, {at: {0: 5, 1: 0}[at.partition] for at in starts}
+    )
