@@ -9,24 +9,34 @@ from collections.abc import Callable, Sequence
 import attrs
 
 
+class NotMeasuredError(Exception):
+    """A benchmark cannot run here; the message says what is missing and how to get it."""
+
+
 @attrs.frozen
 class Figure:
-    """One measured figure; with `limit_max` it is a gate."""
+    """One measured figure; with a limit it is a gate."""
 
     name: str
     value: float
     unit: str
     limit_max: float | None = None
     note: str = ""
+    limit_min: float | None = None
 
     @property
     def holds(self) -> bool:
-        return self.limit_max is None or self.value <= self.limit_max
+        above = self.limit_min is None or self.value >= self.limit_min
+        return above and (self.limit_max is None or self.value <= self.limit_max)
 
     def line(self) -> str:
         """The figure as a line of the report."""
-        verdict = "holds" if self.holds else "MISSED"
-        gate = "" if self.limit_max is None else f"   at most {self.limit_max:g}: {verdict}"
+        limits = [
+            f"{word} {limit:g}"
+            for word, limit in (("at least", self.limit_min), ("at most", self.limit_max))
+            if limit is not None
+        ]
+        gate = f"   {', '.join(limits)}: {'holds' if self.holds else 'MISSED'}" if limits else ""
         note = f"   ({self.note})" if self.note else ""
         return f"  {self.name:<44} {self.value:>12.3f} {self.unit}{gate}{note}"
 
