@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 BASH = shutil.which("bash")
+NEEDED = re.compile(r"^need (\S+)", re.MULTILINE)  # they are there, so that nothing is installed here
 CLOSING = "======== 3 passed in 0.10s ========"
 
 # Stands for make: ends with LINT or TEST, and talks on after pytest's closing line.
@@ -27,14 +29,15 @@ def test_ci_fails_if_either_fails(tmp_path: Path, lint: int, test: int) -> None:
     """Both are run, once, with skips refused."""
     (tmp_path / ".ci").mkdir()
     shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
-    stub = tmp_path / "bin" / "make"
-    stub.parent.mkdir()
-    stub.write_text(MAKE)
-    stub.chmod(0o755)
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("make", *NEEDED.findall((ROOT / ".ci" / "run").read_text())):
+        (programs / name).write_text(MAKE)
+        (programs / name).chmod(0o755)
 
     done = subprocess.run(
         [tmp_path / ".ci" / "run"],
-        env={"PATH": f"{stub.parent}:{os.environ['PATH']}", "LINT": str(lint), "TEST": str(test)},
+        env={"PATH": f"{programs}:{os.environ['PATH']}", "LINT": str(lint), "TEST": str(test)},
         capture_output=True,
         text=True,
         check=False,

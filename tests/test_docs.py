@@ -78,8 +78,8 @@ def test_the_exit_codes_are_listed(code: int) -> None:
 
 
 def test_snippets_run(tmp_path: Path) -> None:
-    """Each command of the README works as it stands, on the demo log that `make run` writes."""
-    lines = [line.split() for line in snippets() if line.startswith("gputail ")]
+    """Each offline command of the README works as it stands, on the demo log that `make run` writes."""
+    lines = [line.split() for line in snippets() if line.startswith("gputail log ")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     demo = ["eventlog.demo", "gputail-data/demo"]
     for line in [demo, *lines] if lines else []:
