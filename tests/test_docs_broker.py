@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from eventlog.broker.connection import QUEUED_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX
-from eventlog.broker.handlers.fetch import RESPONSE_BYTES_MAX, WAIT_S_MAX
+from eventlog.broker.handlers.fetch import DAMAGE_WAIT_S_MAX, RESPONSE_BYTES_MAX, WAIT_S_MAX
 from eventlog.broker.settings import BrokerSettings
 from tests.documents import ROOT, rows
 
@@ -22,7 +22,7 @@ def test_limits() -> None:
         "requests of one connection that wait to be worked on": f"{QUEUED_BYTES_MAX // kib} KiB",
         "responses of one connection that its client does not read": "one, and the socket's buffers",
         "one response to Fetch": f"{RESPONSE_BYTES_MAX // mib} MiB, or one batch that is larger",
-        "a wait in Fetch": f"{WAIT_S_MAX:g} s",
+        "a wait in Fetch": f"{WAIT_S_MAX:g} s; {DAMAGE_WAIT_S_MAX:g} s at damage that is refused",
         "a connection on which nothing moves": f"{broker.idle_s_max / 60:g} min",
         "a stop waits for answers": f"{broker.drain_s_max:g} s",
     }

@@ -209,6 +209,8 @@ class Connection(asyncio.BufferedProtocol):
         except ProtocolError as error:
             self._requests.rejected(error)
             self.close(str(error))
+        except ConnectionError:  # the client has gone in the middle of an answer
+            self._transport.abort()
         except (EventLogError, OSError) as error:
             self.close(f"an answer could not be given: {error}")
         except Exception:
@@ -234,6 +236,8 @@ class Connection(asyncio.BufferedProtocol):
                 slot.fill(response)
                 return
             for piece in response.pieces:
+                if self._transport.is_closing():
+                    return
                 if isinstance(piece, bytes):
                     self._transport.write(piece)
                 elif not await piece.send(self._transport):

@@ -7,6 +7,8 @@ import logging
 import uuid
 from pathlib import Path
 
+import attrs
+
 from eventlog.broker.connection import Connection, ConnectionState, Work
 from eventlog.broker.dispatch import Dispatch
 from eventlog.broker.frame_memory import FrameMemory
@@ -22,7 +24,7 @@ from eventlog.broker.handlers.topics import TopicHandlers
 from eventlog.broker.identity import Identity
 from eventlog.broker.measurements import Measurements
 from eventlog.broker.request import Handler
-from eventlog.broker.settings import BrokerSettings
+from eventlog.broker.settings import FRAME_BYTES_MIN, BrokerSettings
 from eventlog.broker.slots import Slot
 from eventlog.broker.topic_admin import TopicAdmin
 from eventlog.clock import Clock
@@ -57,7 +59,8 @@ class Broker:
         self._memory = FrameMemory(settings.frames_bytes_max)
         self._connections: set[Connection] = set()
         self._fetch = Fetch(directory, self.measurements)
-        self._admin = TopicAdmin(directory, settings.topics, coordinator.forget_topics)
+        rules = attrs.evolve(settings.topics, message_bytes_max=settings.frame_bytes_max - FRAME_BYTES_MIN)
+        self._admin = TopicAdmin(directory, rules, coordinator.forget_topics)
         self._dispatch: Dispatch
         self._server: asyncio.Server | None = None
         self._moved = asyncio.Event()

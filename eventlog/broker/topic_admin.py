@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from eventlog.broker.refusal import RefusedError
 from eventlog.broker.topic_rules import TopicRules
-from eventlog.errors import EventLogError, InvalidPartitionsError, TopicExistsError
+from eventlog.errors import EventLogError, InvalidPartitionsError, InvalidTopicSettingError, TopicExistsError
 from eventlog.protocol.error_codes import ErrorCode
 from eventlog.storage.log_directory import LogDirectory
 from eventlog.storage.settings import TopicSettings
@@ -63,6 +63,7 @@ class TopicAdmin:
     ) -> Topic | None:
         """The new topic; None where it was only validated."""
         self.check_allowed()
+        self._check_settings(settings)
         return await self._whole(self._create(name, partitions, settings, validate_only=validate_only))
 
     async def grow(self, name: str, partitions: int, *, validate_only: bool = False) -> None:
@@ -105,8 +106,13 @@ class TopicAdmin:
 
         task = asyncio.ensure_future(alone())
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._ended)
         return await asyncio.shield(task)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen: who asked may have gone, and then nobody else looks
 
     async def _create(
         self, name: str, partitions: int, settings: TopicSettings, *, validate_only: bool
@@ -131,6 +137,7 @@ class TopicAdmin:
         self, name: str, change: Callable[[TopicSettings], TopicSettings], *, validate_only: bool
     ) -> None:
         settings = change(self._directory.topics.get(name).settings)
+        self._check_settings(settings)
         if not validate_only:
             await self._directory.alter_topic(name, settings)
 
@@ -161,6 +168,14 @@ class TopicAdmin:
             logger.warning(
                 "what is kept of a deleted topic could not be cleared",
                 extra={"action": "delete", "topic": name, "error": str(error)},
+            )
+
+    def _check_settings(self, settings: TopicSettings) -> None:
+        most = self.rules.message_bytes_max
+        if settings.max_message_bytes > most:
+            raise InvalidTopicSettingError(
+                f"max.message.bytes = {settings.max_message_bytes}: requests of this broker have room for "
+                f"{most}; choose less, or raise --request-bytes-max"
             )
 
     def _check_room(self, more: int) -> None:

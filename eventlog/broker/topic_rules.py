@@ -5,6 +5,8 @@ from __future__ import annotations
 import attrs
 from attrs.validators import ge
 
+from eventlog.storage.settings import SEGMENT_BYTES_MAX
+
 _positive = ge(1)
 
 
@@ -20,3 +22,5 @@ class TopicRules:
     """`num.partitions`: for who does not say how many."""
     partitions_max: int = attrs.field(default=2_000, validator=_positive)
     """Of all topics together. Each partition keeps two files open, and takes its turn in each upkeep."""
+    message_bytes_max: int = attrs.field(default=SEGMENT_BYTES_MAX, validator=_positive)
+    """Of a topic's `max.message.bytes`: a larger batch would not fit into a request, and be sent for ever."""

@@ -83,7 +83,11 @@ class GroupCoordinator:
                 self._live[group_id] = self._make(group_id)
         if error is not None:
             return JoinReply(None, error, request.member_id)
-        return await self._live[group_id].join(request)
+        live = self._live[group_id]
+        reply = await live.join(request)
+        if reply.error is not None and self._live.get(group_id) is live:
+            self._forget_if_unused(group_id, live)  # it was made for this one, perhaps
+        return reply
 
     async def sync(self, group_id: str, request: SyncRequest) -> SyncReply:
         """A member asks for its part; answered when the leader has brought everybody's."""
@@ -259,10 +263,13 @@ class GroupCoordinator:
 
     def _forget_unused(self) -> None:
         for group_id, live in list(self._live.items()):
-            if live.group.is_unused() and group_id not in self._offsets:
-                live.close(GroupError.COORDINATOR_NOT_AVAILABLE)
-                self._offsets.notes.forget(group_id)
-                del self._live[group_id]
+            self._forget_if_unused(group_id, live)
+
+    def _forget_if_unused(self, group_id: str, live: LiveGroup) -> None:
+        if live.group.is_unused() and group_id not in self._offsets:
+            live.close(GroupError.COORDINATOR_NOT_AVAILABLE)
+            self._offsets.notes.forget(group_id)
+            del self._live[group_id]
 
     def _changed(self, live: LiveGroup) -> None:
         if not self._is_closed:

@@ -31,6 +31,8 @@ from eventlog.storage.partition_log import PartitionLog
 LEADER_EPOCH = 0
 WAIT_S_MAX = 60.0
 """However long a client is willing to wait."""
+DAMAGE_WAIT_S_MAX = 0.5
+"""How long a request that finds nothing but damage is held: some clients ask again at once, for ever."""
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
 """However much a client is willing to take at once; a batch that is larger by itself is still given."""
 
@@ -88,12 +90,15 @@ class Fetch:
 
     def _must_wait(self, request: FetchRequest, found: _Found) -> bool:
         enough = found.size_bytes >= min(request.bytes_min, RESPONSE_BYTES_MAX)
-        return not (enough or found.errors or self._is_draining)
+        is_urgent = any(code is not ErrorCode.CORRUPT_MESSAGE for code in found.errors)
+        is_both = found.size_bytes > 0 and bool(found.errors)
+        return not (enough or is_urgent or is_both or self._is_draining)
 
     async def _wait(self, request: FetchRequest, found: _Found) -> _Found:
         """Read again after each move of a high watermark, until it is enough or the time has passed."""
         loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + min(max(request.wait_ms_max, 0) / 1000, WAIT_S_MAX)
+        wait_s_max = DAMAGE_WAIT_S_MAX if found.errors else WAIT_S_MAX
+        deadline_s = loop.time() + min(max(request.wait_ms_max, 0) / 1000, wait_s_max)
         moved = asyncio.Event()
         timer = loop.call_at(deadline_s, moved.set)
         with ExitStack() as ending:

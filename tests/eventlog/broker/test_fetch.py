@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eventlog.broker.handlers import fetch
 from eventlog.broker.server import Broker
 from eventlog.protocol import ApiKey, ErrorCode
 from eventlog.storage.settings import DamagedPolicy, TopicSettings
@@ -201,6 +202,28 @@ async def test_damage(tmp_path: Path, policy: DamagedPolicy) -> None:
             assert ErrorCode.CORRUPT_MESSAGE == inside.error_code
         else:
             assert ["c"] == values(inside)
+
+
+async def test_damage_is_no_reason_to_hurry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request that finds only damage is held for a while; what another partition brings ends that."""
+    monkeypatch.setattr(fetch, "DAMAGE_WAIT_S_MAX", 0.2)
+    async with living_broker(tmp_path / "log") as broker:
+        await broker.directory.create_topic("t", 2)
+        for value in "abc":
+            await keep(broker, 0, value)
+    _damage(tmp_path / "log")
+    loop = asyncio.get_running_loop()
+    async with living_broker(tmp_path / "log") as broker, await WireClient.open(broker.port) as client:
+        started_s = loop.time()
+        (refused,) = await client.fetch("t", (0, 1), wait_ms=60_000)
+        assert 0.2 <= loop.time() - started_s < 30
+        assert ErrorCode.CORRUPT_MESSAGE == refused.error_code
+        client.send(fetch_frame(1, "t", (0, 1), (1, 0), wait_ms=60_000))
+        await until(lambda: broker._fetch._waiting)
+        await keep(broker, 1, "d")
+        _, answer = await client.answer(ApiKey.FETCH, 12)
+        refused, fine = answer.responses[0].partitions
+        assert (ErrorCode.CORRUPT_MESSAGE, ["d"]) == (refused.error_code, values(fine))
 
 
 async def test_slow_reader(tmp_path: Path) -> None:

@@ -81,6 +81,19 @@ async def test_malformed_body(tmp_path: Path, caplog: pytest.LogCaptureFixture) 
         assert {"malformed": 1} == broker.measurements.rejected
 
 
+async def test_messages_fit_into_requests(tmp_path: Path) -> None:
+    """No topic takes batches that no request could bring."""
+    async with living_broker(tmp_path / "log", settings_for_tests(frame_bytes_max=2**21)) as broker:
+        async with await WireClient.open(broker.port) as client:
+            for size_bytes, code in ((2**21 - 2**16, ErrorCode.NONE), (2**21, ErrorCode.INVALID_CONFIG)):
+                configs = [{"name": "max.message.bytes", "value": str(size_bytes)}]
+                topic = {"num_partitions": 1, "replication_factor": 1, "configs": configs}
+                answer = await client.call(
+                    ApiKey.CREATE_TOPICS, 5, topics=[{"name": f"t{size_bytes}", **topic}], timeout=1000
+                )
+                assert code == answer.topics[0].error_code
+
+
 async def test_too_many_connections(tmp_path: Path) -> None:
     """One connection more than the limit is closed; when another has gone, there is room again."""
     async with living_broker(tmp_path / "log", settings_for_tests(connections_max=1)) as broker:
