@@ -10,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from tests.documents import ROOT, prose, rows, section, ticked
+from tests.reliability.broker import mutants as of_broker
 from tests.reliability.faults import check_faults
 from tests.reliability.mutants import CHECKS, MUTANTS, Mutant
 
 PROMISES = prose(ROOT / "docs" / "promises.md")
-MUTANT_ROWS = rows(PROMISES, "| mutant | what it breaks | caught by |")
+STORAGE_ROWS = rows(PROMISES, "| mutant | what it breaks | caught by |")
+BROKER_ROWS = rows(PROMISES, "| mutant of the broker | what it breaks | caught by |")
 TITLES: list[str] = re.findall(r"^## (P\d .+)$", PROMISES, re.MULTILINE)
 
 
@@ -75,25 +77,37 @@ def test_a_name_without_a_test_is_seen() -> None:
 # --- mutants -----------------------------------------------------------------------------------
 
 
-def test_the_table_of_mutants_is_that_of_the_code() -> None:
+def test_the_tables_of_mutants_are_those_of_the_code() -> None:
     """Each mutant has its row, in order: its name, and the check that catches it."""
-    expected = [[mutant.name, f"`{check_of(mutant)}`"] for mutant in MUTANTS]
-    assert expected == [[name, check] for name, _, check in MUTANT_ROWS]
+    for mutants, found, check in (
+        (MUTANTS, STORAGE_ROWS, check_of_storage),
+        (of_broker.MUTANTS, BROKER_ROWS, check_of_broker),
+    ):
+        expected = [[mutant.name, f"`{check(mutant)}`"] for mutant in mutants]
+        assert expected == [[name, caught_by] for name, _, caught_by in found]
 
 
 def test_each_mutant_says_what_it_breaks() -> None:
     """No row leaves it out, and no two say the same."""
-    said = [breaks for _, breaks, _ in MUTANT_ROWS if breaks]
-    assert len(MUTANTS) == len(set(said))
+    said = [breaks for _, breaks, _ in [*STORAGE_ROWS, *BROKER_ROWS] if breaks]
+    assert len(MUTANTS) + len(of_broker.MUTANTS) == len(set(said))
 
 
 def test_the_checks_of_the_mutants_hold_a_promise() -> None:
-    """Each check that catches a mutant is named under a promise."""
+    """Each check that catches a mutant is named under a promise, or keeps clients from harming others."""
     named = {name.partition("::")[2] for title in TITLES for name in held_by(title)}
-    assert set() == {check_of(mutant) for mutant in MUTANTS} - named
+    named |= {"check_frame_limits", "check_stalled_requests"}
+    checks = {check_of_storage(mutant) for mutant in MUTANTS}
+    checks |= {check_of_broker(mutant) for mutant in of_broker.MUTANTS}
+    assert set() == checks - named
 
 
-def check_of(mutant: Mutant) -> str:
+def check_of_storage(mutant: Mutant) -> str:
     """The name of the function that must notice; the table binds its volume."""
     check = CHECKS[mutant.check]
     return str(check.func.__name__) if isinstance(check, partial) else check_faults.__name__
+
+
+def check_of_broker(mutant: Mutant) -> str:
+    """The same for the broker's."""
+    return of_broker.CHECKS[mutant.check].function.__name__

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from eventlog.storage.disk import Disk, PosixDisk
+from eventlog.storage.disk import Disk
 from tests.reliability.disk_full import check_disk_full, check_real_volume
-from tests.reliability.disks.faulty import FaultyDisk
+from tests.reliability.small_volume import mounted_or_counted
 
 ROUNDS = 2
 LONG_ROUNDS = 50
@@ -19,19 +18,9 @@ SMALL_BYTES = 1 << 19
 
 @pytest.fixture
 def small_volume(tmp_path: Path) -> Iterator[tuple[Disk, Path]]:
-    """A tmpfs of 512 KiB where one may be mounted, else real files on a volume that says it is that small."""
-    mounted = tmp_path / "small"
-    mounted.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={SMALL_BYTES}", "tmpfs", str(mounted)]
-    real = PosixDisk()
-    try:
-        is_mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
-    except OSError:
-        is_mounted = False
-    yield real if is_mounted else FaultyDisk(real, capacity_bytes=SMALL_BYTES), mounted / "data"
-    real.close()
-    if is_mounted:
-        subprocess.run(["umount", str(mounted)], check=True)
+    """Half a MiB."""
+    with mounted_or_counted(tmp_path / "small", SMALL_BYTES) as volume:
+        yield volume
 
 
 def test_a_full_disk_stops_writes_in_time(seed: int) -> None:
