@@ -18,7 +18,7 @@ from collections.abc import Coroutine
 from eventlog.broker.server import Broker
 from eventlog.clock import SystemClock
 from eventlog.errors import EventLogError
-from eventlog.storage.disk import PosixDisk, Space
+from eventlog.storage.disk import PosixDisk
 from eventlog.storage.settings import FlushPolicy
 from gputail import __version__
 from gputail.admin import AdminListener
@@ -31,6 +31,7 @@ from gputail.exposition import metrics_route
 from gputail.health import Readiness, health_routes
 from gputail.logs import task_failed
 from gputail.loop_lag import LoopLag
+from gputail.open_files import files_wanted, raise_limit, within
 from gputail.process_options import ProcessOptions
 from gputail.recovery_report import RecoveryReport, report_damage
 from gputail.warm_up import warm_up
@@ -62,6 +63,7 @@ class BrokerProcess:
         self._options = options
         self._process = process
         self._settings = broker_settings(options)
+        self._files_max = raise_limit(files_wanted(self._settings))
         self._disk = PosixDisk()
         self._clock = SystemClock()
         self._phase = Phase.STARTING
@@ -69,7 +71,6 @@ class BrokerProcess:
         self._lag = LoopLag()
         self._broker: Broker | None = None
         self._recovery: RecoveryReport | None = None
-        self._space = Space(0, 0)
 
     async def run(self) -> int:
         """Serve until a signal or a failure ends it; the exit code."""
@@ -131,7 +132,6 @@ class BrokerProcess:
             is_ready=self.readiness().reason is None,
             loop_lag_s=self._lag.max_s,
             recovery=self._recovery,
-            total_bytes=self._space.total_bytes,
         )
 
     # --- its course ----------------------------------------------------------------------------
@@ -148,6 +148,7 @@ class BrokerProcess:
                 "pid": os.getpid(),
             },
         )
+        self._fit_into_open_files()
         admin = _begin(listener, self._process.admin_listen)
         self._phase = Phase.RECOVERING
         broker = await self._open()
@@ -159,6 +160,21 @@ class BrokerProcess:
         self._broker, self._phase = broker, Phase.READY
         self._say_ready(broker, admin)
         return broker
+
+    def _fit_into_open_files(self) -> None:
+        wanted = files_wanted(self._settings)
+        if self._files_max < wanted:
+            self._settings = within(self._settings, self._files_max)
+            logger.warning(
+                "the limit of open files is low: fewer clients are let in, and fewer partitions may fit; "
+                "raise it (ulimit -n)",
+                extra={
+                    "action": "start",
+                    "open_files_max": self._files_max,
+                    "open_files_wanted": wanted,
+                    "connections_max": self._settings.connections_max,
+                },
+            )
 
     async def _serve(self, broker: Broker) -> int:
         upkeep = asyncio.create_task(broker.run())
@@ -196,7 +212,6 @@ class BrokerProcess:
             os._exit(0)  # its threads cannot be stopped, and must not be left to work on closed files
         asked.cancel()
         broker = opening.result()
-        self._space = await self._disk.space(self._options.data_dir)
         logs = broker.directory.topics.logs()
         self._recovery = RecoveryReport.of(logs, self._clock.monotonic_s() - started_s)
         report_damage(logs)

@@ -117,7 +117,6 @@ async def take_snapshot(
     is_ready: bool,
     loop_lag_s: float,
     recovery: RecoveryReport | None,
-    total_bytes: int,
 ) -> BrokerSnapshot:
     """Look at everything, in the broker's loop."""
     return BrokerSnapshot(
@@ -127,11 +126,11 @@ async def take_snapshot(
         is_ready=is_ready,
         loop_lag_s=loop_lag_s,
         recovery=recovery,
-        log=None if broker is None else await _log(broker, total_bytes),
+        log=None if broker is None else await _log(broker),
     )
 
 
-async def _log(broker: Broker, total_bytes: int) -> LogNumbers:
+async def _log(broker: Broker) -> LogNumbers:
     directory = broker.directory
     partitions = await _partitions(broker)
     names = directory.topics.names()
@@ -139,7 +138,7 @@ async def _log(broker: Broker, total_bytes: int) -> LogNumbers:
         cluster_id=directory.cluster_id,
         topics=len(names),
         free_bytes=directory.free_bytes,
-        total_bytes=total_bytes,
+        total_bytes=broker.directory.total_bytes,
         is_low=directory.is_low,
         partitions=partitions,
         groups=_groups(broker.coordinator, partitions),

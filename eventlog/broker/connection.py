@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeAlias, cast
 
+from eventlog.broker.file_sender import FileSender
 from eventlog.broker.frame_memory import FrameMemory
 from eventlog.broker.records import LogRecords
 from eventlog.broker.slots import Slot, Slots
@@ -86,6 +87,7 @@ class Connection(asyncio.BufferedProtocol):
         self._is_working = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
+        self._sender: FileSender | None = None
         self._can_write = asyncio.Event()
         self._can_write.set()
         self._is_draining = False
@@ -96,7 +98,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = cast(asyncio.Transport, transport)
         peer = self._transport.get_extra_info("peername") or ("?", 0)
         self.host, self.peer = str(peer[0]), f"{peer[0]}:{peer[1]}"
-        self.moved_s = self._loop.time()
+        self._transport.set_write_buffer_limits(high=0)  # `_can_write` means: there is nothing unsent
+        self._progress()
         reason = self._requests.opened(self)
         if reason is not None:
             self.close(reason)
@@ -105,6 +108,8 @@ class Connection(asyncio.BufferedProtocol):
         self.state = ConnectionState.CLOSING
         if self._worker is not None:
             self._worker.cancel()
+        if self._sender is not None:
+            self._sender.close()
         self._queue.clear()
         self._memory.forget(self)
         self._requests.closed(self)
@@ -113,7 +118,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._frames.buffer()
 
     def buffer_updated(self, nbytes: int) -> None:
-        self.moved_s = self._loop.time()
+        self._progress()
         try:
             for frame in self._frames.received(nbytes):
                 if self.state is ConnectionState.CLOSING:
@@ -144,7 +149,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self._can_write.set()
-        self.moved_s = self._loop.time()
+        self._progress()
         self._resume_reading()
 
     # --- for the broker ----------------------------------------------------------------------
@@ -236,18 +241,29 @@ class Connection(asyncio.BufferedProtocol):
                 slot.fill(response)
                 return
             for piece in response.pieces:
-                if self._transport.is_closing():
-                    return
+                await self._can_write.wait()  # there may be thousands, which are not to be held here
                 if isinstance(piece, bytes):
                     self._transport.write(piece)
-                elif not await piece.send(self._transport):
+                elif await self._send(piece) < piece.size_bytes:
                     self.close(f"{piece.name} came up short of what was promised")
                     return
-            self.moved_s = self._loop.time()
+                self._progress()
             slot.fill(None)
         finally:
             if not isinstance(response, bytes):
                 _release(response)
+
+    async def _send(self, records: LogRecords) -> int:
+        if records.is_small:
+            data = records.read()
+            self._transport.write(data)
+            return len(data)
+        if self._sender is None:
+            self._sender = FileSender(self._transport, self._progress)
+        return await records.send(self._sender)
+
+    def _progress(self) -> None:
+        self.moved_s = self._loop.time()
 
     def _finish_if_done(self) -> None:
         if self._is_draining and not self._slots and self.state is not ConnectionState.CLOSING:

@@ -1,11 +1,8 @@
-"""Record batches on their way from a segment to a socket, without passing through the program."""
+"""Record batches that wait to be sent from their segment to a socket."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-from contextlib import suppress
-
+from eventlog.broker.file_sender import FileSender
 from eventlog.storage.segment_reader import LogRange
 
 SENDFILE_BYTES_MIN = 32 * 1024
@@ -30,29 +27,18 @@ class LogRecords:
         """How many offsets the range covers."""
         return self._range.end.offset - self._range.start.offset
 
-    async def send(self, transport: asyncio.Transport) -> bool:
-        """Send all of it; False where the file came up short, and the stream is lost.
+    @property
+    def is_small(self) -> bool:
+        """Whether it is better read and written than sent."""
+        return self.size_bytes < SENDFILE_BYTES_MIN
 
-        OSError: ConnectionError where the client has gone.
-        """
-        if self.size_bytes < SENDFILE_BYTES_MIN:
-            data = self._range.read()
-            transport.write(data)
-            return len(data) == self.size_bytes
-        start, sent = self._range.start.position, 0
-        if transport.get_write_buffer_size() == 0:
-            # Straight to the socket, as far as it takes it: the loop's own way costs four more of its turns.
-            socket = transport.get_extra_info("socket")
-            with suppress(BlockingIOError):
-                sent = os.sendfile(socket.fileno(), self._range.file.fileno(), start, self.size_bytes)
-        if sent < self.size_bytes:
-            left, loop = self.size_bytes - sent, asyncio.get_running_loop()
-            try:
-                sent += await loop.sendfile(transport, self._range.file, start + sent, left, fallback=False)  # type: ignore[arg-type]  # only its fileno is used
-            except asyncio.SendfileNotAvailableError as error:
-                # What asyncio makes of any error before its first byte, that of a client which has gone.
-                raise (error.__cause__ or error) from None
-        return sent == self.size_bytes
+    def read(self) -> bytes:
+        """The bytes; fewer where the file came up short."""
+        return self._range.read()
+
+    async def send(self, sender: FileSender) -> int:
+        """Send them; returns how many bytes, fewer than `size_bytes` where the file came up short."""
+        return await sender.send(self._range.file.fileno(), self._range.start.position, self.size_bytes)
 
     def release(self) -> None:
         """Let go of the file; idempotent, for a response may end in more than one way."""

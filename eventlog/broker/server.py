@@ -38,6 +38,9 @@ from eventlog.storage.log_directory import LogDirectory
 SWEEP_S = 1.0
 """How often connections are looked at that may have kept the broker waiting."""
 
+BACKLOG_MAX = 128
+"""Connections that wait to be accepted; as many errors at once where no more files can be opened."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -110,7 +113,7 @@ class Broker:
             lambda: Connection(self, self._memory, settings.frame_bytes_max),
             settings.host,
             settings.port,
-            backlog=settings.connections_max,
+            backlog=min(BACKLOG_MAX, settings.connections_max),
             start_serving=False,
         )
         identity = Identity(
@@ -158,11 +161,11 @@ class Broker:
         except TimeoutError:
             for connection in tuple(self._connections):
                 connection.close("the broker stops, and the client did not take its answers")
+        await self._admin.finish()  # changes whose clients have gone
 
     async def close(self) -> None:
         """Flush, leave clean marks, release the lock; `run` has ended before."""
         try:
-            await self._admin.finish()
             await self.coordinator.close()
         finally:
             await self.directory.close()

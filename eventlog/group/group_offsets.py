@@ -179,7 +179,9 @@ class GroupOffsets:
     async def _try(self, changes: Iterable[Change]) -> bool:
         """Make changes durable; False where the volume refuses, which the log has told."""
         try:
-            await self.log.append(changes)
+            done = self.log.append(changes)
+            await self.log.flush()  # also where nobody flushes any more, because the broker stops
+            await done
         except StorageFailedError:
             return False
         return True

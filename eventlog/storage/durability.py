@@ -45,3 +45,4 @@ class DurabilityWaiters:
         for _, future in waiting:
             if not future.done():
                 future.set_exception(error)
+                future.exception()  # seen: whoever waited may have gone

@@ -96,6 +96,11 @@ class LogDirectory:
         return self._volume.free_space.space.free_bytes
 
     @property
+    def total_bytes(self) -> int:
+        """The volume's size when it was last measured."""
+        return self._volume.free_space.space.total_bytes
+
+    @property
     def is_low(self) -> bool:
         """Whether appends are refused for want of space."""
         return self._volume.free_space.is_low

@@ -39,7 +39,7 @@ async def open_broker(path: Path) -> AsyncIterator[Broker]:
 
 async def snapshot_of(broker: Broker | None) -> BrokerSnapshot:
     return await take_snapshot(
-        broker, instance_id="b", flush="group", is_ready=True, loop_lag_s=0.0, recovery=None, total_bytes=9
+        broker, instance_id="b", flush="group", is_ready=True, loop_lag_s=0.0, recovery=None
     )
 
 

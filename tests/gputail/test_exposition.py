@@ -45,7 +45,7 @@ async def test_a_running_broker_tells_all(tmp_path: Path) -> None:
         'partition_high_watermark{partition="0",topic="t"}': 10,
         'group_lag_records{group="odd \\"group\\"\\n",partition="0",topic="t"}': 6,
         'groups{state="empty"}': 1,
-        "volume_total_bytes": 9,
+        "volume_total_bytes": broker.directory.total_bytes,
         "recovery_seconds": 0.5,
         'append_duration_seconds_bucket{le="0.001"}': 0,
         'append_duration_seconds_bucket{le="0.0025"}': 1,

@@ -46,7 +46,7 @@ class Produce:
         started_s = self._now_s()
         request = decode_produce_request(header.api_version, frame, header.body_position)
         refused = _refusal(request.acks, request.transactional_id)
-        answer = _Answer(header, slot, self._measurements, started_s)
+        answer = _Answer(header, slot, self._measurements, started_s, waits=request.acks != ACKS_NONE)
         for topic in request.topics:
             outcomes: list[ProducedPartition] = []
             answer.topics.append(ProducedTopic(topic.name, outcomes))
@@ -70,7 +70,7 @@ class Produce:
                 raise InvalidBatchError(f"{topic}-{index}: no records were sent; send a batch")
             log = self._directory.partition(topic, index)
             appended = log.append(records.records)
-            durable = log.when_durable(appended)
+            durable = log.when_durable(appended) if answer.waits else None
         except EventLogError as error:
             outcomes.append(_failed(index, error))
             return
@@ -100,6 +100,8 @@ class _Answer:
     slot: Slot
     measurements: Measurements
     started_s: float
+    waits: bool
+    """Whether the client wants to know when the records are durable."""
     topics: list[ProducedTopic] = attrs.field(factory=list)
     waiting: dict[asyncio.Future[None], tuple[list[ProducedPartition], int]] = attrs.field(factory=dict)
     deadline: asyncio.TimerHandle | None = None
@@ -114,18 +116,25 @@ class _Answer:
             future.add_done_callback(self._done)
 
     def _done(self, future: asyncio.Future[None]) -> None:
+        if future in self.waiting:  # else its time had passed in the same turn of the loop
+            self._settle(future)
+            if not self.waiting:
+                self._fill()
+
+    def _late(self) -> None:
+        for future in tuple(self.waiting):
+            if future.done():
+                self._settle(future)
+            else:
+                outcomes, number = self.waiting.pop(future)
+                outcomes[number] = ProducedPartition(outcomes[number].index, ErrorCode.REQUEST_TIMED_OUT)
+        self._fill()
+
+    def _settle(self, future: asyncio.Future[None]) -> None:
         outcomes, number = self.waiting.pop(future)
         error = future.exception()
         if isinstance(error, EventLogError):
             outcomes[number] = _failed(outcomes[number].index, error)
-        if not self.waiting:
-            self._fill()
-
-    def _late(self) -> None:
-        for future, (outcomes, number) in self.waiting.items():
-            future.remove_done_callback(self._done)
-            outcomes[number] = ProducedPartition(outcomes[number].index, ErrorCode.REQUEST_TIMED_OUT)
-        self._fill()
 
     def _fill(self) -> None:
         if self.deadline is not None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from eventlog.broker.connection import Connection
 from eventlog.broker.handlers import fetch
 from eventlog.broker.server import Broker
 from eventlog.protocol import ApiKey, ErrorCode
@@ -240,6 +241,30 @@ async def test_slow_reader(tmp_path: Path) -> None:
             client.transport.resume_reading()
             _, answer = await client.answer(ApiKey.FETCH, 12)
         assert 3 == len(values(answer.responses[0].partitions[0]))
+
+
+async def test_many_small_answers(tmp_path: Path) -> None:
+    """An answer of thousands of small pieces is not held in memory for a client that does not read."""
+    async with living_broker(tmp_path / "log") as broker:
+        await broker.directory.create_topic("t", 1)
+        await keep(broker, 0, "x" * 20_000)
+        async with await WireClient.open(broker.port) as client:
+            client.transport.pause_reading()
+            client.send(fetch_frame(1, "t", *[(0, 0)] * 2000, bytes_max=2**26))
+            (connection,) = await _connections(broker)
+            before = -1.0
+            while before < connection.moved_s:
+                before = connection.moved_s
+                await asyncio.sleep(0.05)
+            assert 0 < connection._transport.get_write_buffer_size() < 100_000
+            client.transport.resume_reading()
+            _, answer = await client.answer(ApiKey.FETCH, 12)
+        assert 2000 == len([each for each in answer.responses[0].partitions if values(each)])
+
+
+async def _connections(broker: Broker) -> set[Connection]:
+    await until(lambda: broker._connections)
+    return broker._connections
 
 
 async def test_gone_in_the_middle(tmp_path: Path) -> None:

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import time
 from pathlib import Path
 
 import pytest
 
+from eventlog.broker.handlers.produce import Produce
 from eventlog.broker.server import Broker
-from eventlog.protocol import ApiKey, ErrorCode
+from eventlog.broker.slots import Slots
+from eventlog.protocol import ApiKey, ErrorCode, decode_request_header
+from eventlog.protocol.schemas import response_schema
 from eventlog.record import decode_batch
+from eventlog.storage.flush_work import FlushWork
 from eventlog.storage.settings import FlushPolicy, LogSettings, TopicSettings
 from tests.eventlog.broker.listening import until
 from tests.eventlog.broker.living import living_broker, settings_for_tests
 from tests.eventlog.broker.wire import WireClient, produce_frame, request_frame
+from tests.eventlog.protocol.oracle import kio_decode
 from tests.eventlog.storage.living_partition import batch, values_in
 
 
@@ -181,6 +188,58 @@ async def test_late(tmp_path: Path) -> None:
             assert ErrorCode.REQUEST_TIMED_OUT == answer.responses[0].partition_responses[0].error_code
             await broker.directory.flush()
         assert ["a"] == await stored(broker)
+
+
+async def test_late_and_durable_at_once(tmp_path: Path) -> None:
+    """Where the time passes in the turn of the loop in which a flush ends, the flush counts; one answer."""
+    loop = asyncio.get_running_loop()
+    async with living_broker(tmp_path / "log") as broker:
+        await broker.directory.create_topic("t", 2)
+        log = broker.directory.partition("t", 0)
+        written: list[bytes] = []
+        async with broker.directory.flusher._round:
+            partitions = [{"index": number, "records": bytes(batch("a"))} for number in range(2)]
+            topics = [{"name": "t", "partition_data": partitions}]
+            frame = bytearray(request_frame(ApiKey.PRODUCE, 9, 1, acks=-1, timeout=1, topic_data=topics)[4:])
+            produce = Produce(broker.directory, broker.measurements)
+            produce.take(decode_request_header(frame), frame, Slots(written.append).take())
+            loop.call_later(0, log.waiters.release, 1)
+            time.sleep(0.01)  # noqa: ASYNC251  # so that both timers are due in one turn, this one first
+            await until(lambda: written)
+            await asyncio.sleep(0)
+        answer = kio_decode(response_schema(ApiKey.PRODUCE, 9), written[0][9:])
+        outcomes = answer.responses[0].partition_responses
+        assert [ErrorCode.NONE, ErrorCode.REQUEST_TIMED_OUT] == [each.error_code for each in outcomes]
+        assert 1 == len(written)
+
+
+@pytest.mark.parametrize("acks", [0, -1])
+async def test_failed_flush(
+    tmp_path: Path, acks: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A failed flush is an error for who waits, and for nobody else."""
+    async with living_broker(tmp_path / "log") as broker:
+        await broker.directory.create_topic("t", 1)
+        async with await WireClient.open(broker.port) as client:
+            with monkeypatch.context() as patched:
+                patched.setattr(FlushWork, "execute", _refused)
+                client.send(produce_frame(1, "t", 0, batch("a"), acks=acks))
+                await until(
+                    lambda: "a flush failed; what it should have covered is set aside" in caplog.messages
+                )
+            if acks:
+                _, answer = await client.answer(ApiKey.PRODUCE, 9)
+                code = answer.responses[0].partition_responses[0].error_code
+                assert ErrorCode.KAFKA_STORAGE_ERROR == code
+            await until(lambda: broker.directory.partition("t", 0).failure is None)
+            outcome = await client.produce("t", 0, batch("b"))
+            assert ErrorCode.NONE == outcome.error_code
+        gc.collect()
+        assert "asyncio" not in {record.name for record in caplog.records if record.levelname == "ERROR"}
+
+
+def _refused(*_: object) -> None:
+    raise OSError(5, "Input/output error")
 
 
 async def test_idempotent(tmp_path: Path) -> None:

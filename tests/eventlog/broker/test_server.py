@@ -180,6 +180,27 @@ async def test_joining_while_it_stops(tmp_path: Path) -> None:
         assert ErrorCode.NOT_COORDINATOR == answer.error_code
 
 
+async def test_change_under_way(tmp_path: Path) -> None:
+    """A stop waits for the whole of a deletion under way, though its client has gone."""
+    async with living_broker(tmp_path / "log", settings_for_tests(drain_s_max=0.0)) as broker:
+        await broker.directory.create_topic("t", 1)
+        async with await WireClient.open(broker.port) as client:
+            await client.call(
+                ApiKey.OFFSET_COMMIT,
+                7,
+                group_id="g",
+                topics=[{"name": "t", "partitions": [{"partition_index": 0, "committed_offset": 0}]}],
+            )
+            async with broker.directory.topics._changing:
+                client.send(request_frame(ApiKey.DELETE_TOPICS, 1, 5, topic_names=["t"], timeout=1000))
+                await until(lambda: broker._admin._under_way)
+                draining = asyncio.ensure_future(broker.drain())
+                await until(lambda: broker.connections == 0)
+            await draining
+    async with living_broker(tmp_path / "log") as broker:
+        assert ([], []) == (broker.directory.topics.names(), list(broker.coordinator.committed()))
+
+
 async def test_address_in_use(tmp_path: Path) -> None:
     """An address that is taken is an OSError, and the data directory can be used again."""
     async with living_broker(tmp_path / "one") as broker:
