@@ -1,0 +1,55 @@
+"""One broker for all tests that do not stop it, and every client library in turn."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.clients.aiokafka_client import AiokafkaClient
+from tests.clients.client import Client
+from tests.clients.confluent_client import ConfluentClient
+from tests.clients.kafka_python_client import KafkaPythonClient
+from tests.clients.living_broker import LivingBroker, living_broker
+
+CLIENTS: dict[str, type[Client]] = {
+    "confluent": ConfluentClient,
+    "aiokafka": AiokafkaClient,
+    "kafka-python": KafkaPythonClient,
+}
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LivingBroker]:
+    with living_broker(tmp_path_factory.mktemp("broker")) as broker:
+        yield broker
+
+
+@pytest.fixture(params=CLIENTS)
+def make_client(request: pytest.FixtureRequest) -> type[Client]:
+    return CLIENTS[request.param]
+
+
+@pytest.fixture
+def client(make_client: type[Client], broker: LivingBroker) -> Client:
+    return make_client(broker.bootstrap)
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def create_topic(broker: LivingBroker) -> Callable[..., str]:
+    """Makes a topic with a name of its own on the shared broker."""
+
+    def create(partitions: int = 1, **settings: Any) -> str:
+        return broker.create_topic(f"topic-{next(_numbers)}", partitions, **settings)
+
+    return create
+
+
+@pytest.fixture
+def topic(create_topic: Callable[..., str]) -> str:
+    return create_topic()
