@@ -155,14 +155,13 @@ class Connection(asyncio.BufferedProtocol):
     # --- for the broker ----------------------------------------------------------------------
 
     def close(self, reason: str) -> None:
-        """Close at once, for a reason that is worth a line in the log."""
-        if self.state is ConnectionState.CLOSING:
-            return
-        self.state = ConnectionState.CLOSING
-        logger.warning(
-            "a connection is closed",
-            extra={"action": "close", "peer": self.peer, "client_id": self.client_id, "reason": reason},
-        )
+        """Close at once, for a reason that is worth a line in the log; the first one is told."""
+        if self.state is not ConnectionState.CLOSING:
+            self.state = ConnectionState.CLOSING
+            logger.warning(
+                "a connection is closed",
+                extra={"action": "close", "peer": self.peer, "client_id": self.client_id, "reason": reason},
+            )
         self._transport.abort()
 
     def drain(self) -> None:
@@ -174,7 +173,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def complaint(self, now_s: float, frame_s_max: float, idle_s_max: float) -> str | None:
         """Why the client has kept this connection waiting for too long; None where it has not."""
-        if self._frame_began_s is not None and now_s - self._frame_began_s > frame_s_max:
+        began_s = self._frame_began_s
+        if began_s is not None and self._transport.is_reading() and now_s - began_s > frame_s_max:
             return f"a request took longer than {frame_s_max:g} s to arrive"
         if now_s - self.moved_s > idle_s_max and not self._is_working:
             return f"nothing moved for {idle_s_max:g} s"
@@ -227,7 +227,7 @@ class Connection(asyncio.BufferedProtocol):
     # --- responses ---------------------------------------------------------------------------
 
     def _write(self, response: bytes) -> None:
-        if self.state is not ConnectionState.CLOSING:
+        if not self._transport.is_closing():
             self._transport.write(response)
             self._finish_if_done()
             self._resume_reading()
@@ -242,6 +242,8 @@ class Connection(asyncio.BufferedProtocol):
                 return
             for piece in response.pieces:
                 await self._can_write.wait()  # there may be thousands, which are not to be held here
+                if self._transport.is_closing():
+                    return
                 if isinstance(piece, bytes):
                     self._transport.write(piece)
                 elif await self._send(piece) < piece.size_bytes:
@@ -267,8 +269,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _finish_if_done(self) -> None:
         if self._is_draining and not self._slots and self.state is not ConnectionState.CLOSING:
-            self.state = ConnectionState.CLOSING
-            self._transport.close()
+            self._transport.close()  # what is in its buffer still leaves
 
     # --- back-pressure -----------------------------------------------------------------------
 
@@ -283,6 +284,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _resume_reading(self) -> None:
         if not self._transport.is_closing() and not self._transport.is_reading() and self._may_read():
+            if self._frame_began_s is not None:
+                self._frame_began_s = self._loop.time()  # it was not the client who kept it waiting
             self._transport.resume_reading()
 
 

@@ -230,7 +230,8 @@ class GroupCoordinator:
         """What is wrong with any call for this group, if anything."""
         if not 0 < len(group_id) <= self._settings.group.name_chars_max:
             return GroupError.INVALID_GROUP_ID
-        return GroupError.COORDINATOR_NOT_AVAILABLE if self._is_closed else None
+        # COORDINATOR_NOT_AVAILABLE would be the word, but in OffsetFetch aiokafka takes it for fatal.
+        return GroupError.NOT_COORDINATOR if self._is_closed else None
 
     def _find(self, group_id: str) -> LiveGroup | GroupError:
         """The group of which somebody claims to be a member."""

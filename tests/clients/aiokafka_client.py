@@ -112,7 +112,12 @@ class AiokafkaMembership:
         return self._runner.run(self._take())
 
     async def _take(self) -> list[tuple[int, int]]:
-        batches = await self._consumer.getmany(timeout_ms=POLL_MS)
+        try:
+            batches = await self._consumer.getmany(timeout_ms=POLL_MS)
+        except KafkaError as error:
+            if not error.retriable:
+                raise
+            return []  # a broker that is down is the user's to wait for
         if not batches:
             return []
         async with self._is_committing:  # free, so that nothing comes between the read and this

@@ -31,6 +31,8 @@ from eventlog.storage.partition_log import PartitionLog
 LEADER_EPOCH = 0
 WAIT_S_MAX = 60.0
 """However long a client is willing to wait."""
+PARTITIONS_AT_ONCE = 100
+"""So many partitions are read in one turn of the loop."""
 DAMAGE_WAIT_S_MAX = 0.5
 """How long a request that finds nothing but damage is held: some clients ask again at once, for ever."""
 RESPONSE_BYTES_MAX = 64 * 1024 * 1024
@@ -128,7 +130,9 @@ class Fetch:
             for topic in request.topics:
                 partitions: list[FetchedPartition[LogRecords]] = []
                 found.topics.append(FetchedTopic(topic.name, partitions))
-                for wanted in topic.partitions:
+                for number, wanted in enumerate(topic.partitions, 1):
+                    if number % PARTITIONS_AT_ONCE == 0:
+                        await asyncio.sleep(0)  # the other connections' turn
                     outcome = await self._read_partition(topic.name, wanted, bytes_max, found)
                     partitions.append(outcome)  # at once: what fails later releases what is held
         except BaseException:

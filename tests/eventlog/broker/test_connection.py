@@ -233,6 +233,49 @@ async def test_slow_frame() -> None:
         assert connection.complaint(late_s, 30, 600) is None
 
 
+async def test_not_read_from() -> None:
+    """A request that the broker itself does not read on is not held against the client."""
+    async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
+        client.send(framed(b"hold this") + framed(b"x" * QUEUED_BYTES_MAX) + framed(b"half of it")[:-3])
+        await until(lambda: sum(map(len, listener.frames)) > QUEUED_BYTES_MAX)
+        connection = listener.connections[0]
+        await until(lambda: not connection._transport.is_reading())
+        late_s = asyncio.get_running_loop().time() + 31
+        assert connection.complaint(late_s, 30, 600) is None
+        listener.held.set()
+        await read(client, 11 + QUEUED_BYTES_MAX + 2)
+        assert connection.complaint(asyncio.get_running_loop().time() + 29, 30, 600) is None
+        client.send(b" it")
+        await read(client, 12)
+
+
+async def test_gone_with_many_answers_left(caplog: pytest.LogCaptureFixture) -> None:
+    """The answers to a client that has gone are thrown away, without a word for each."""
+    async with listening(Listener()) as listener:
+        async with await WireClient.open(listener.port) as client:
+            client.send(framed(b"hold this") + framed(b"!at once") * 200)
+            await until(lambda: len(listener.frames) == 201)
+        listener.held.set()
+        await until(lambda: listener.gone == 1)
+        assert [] == [record for record in caplog.records if record.name == "asyncio" and record.levelno > 10]
+
+
+async def test_drained_but_not_taken() -> None:
+    """Who does not take the last answers of a drain can still be closed at once."""
+    async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
+        client.transport.pause_reading()
+        client.send(framed(b"!" + b"x" * 900_000) * 12)
+        await until(
+            lambda: listener.connections and listener.connections[0]._transport.get_write_buffer_size()
+        )
+        connection = listener.connections[0]
+        connection.drain()
+        await asyncio.sleep(0.05)
+        assert 0 == listener.gone
+        connection.close("too late")
+        await until(lambda: listener.gone == 1)
+
+
 async def test_idle() -> None:
     """A connection on which nothing moves is complained of, but not while its request is worked on."""
     async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:

@@ -252,10 +252,8 @@ async def test_many_small_answers(tmp_path: Path) -> None:
             client.transport.pause_reading()
             client.send(fetch_frame(1, "t", *[(0, 0)] * 2000, bytes_max=2**26))
             (connection,) = await _connections(broker)
-            before = -1.0
-            while before < connection.moved_s:
-                before = connection.moved_s
-                await asyncio.sleep(0.05)
+            await until(connection._transport.get_write_buffer_size)
+            await asyncio.sleep(0.1)
             assert 0 < connection._transport.get_write_buffer_size() < 100_000
             client.transport.resume_reading()
             _, answer = await client.answer(ApiKey.FETCH, 12)

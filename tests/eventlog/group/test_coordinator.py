@@ -219,7 +219,7 @@ async def test_draining_answers_whoever_waits() -> None:
         waits = await begun(living.join())
         living.groups.drain()
         assert GroupError.NOT_COORDINATOR is (await waits).error
-        gone = GroupError.COORDINATOR_NOT_AVAILABLE
+        gone = GroupError.NOT_COORDINATOR
         assert gone is (await living.join()).error
         assert gone is living.groups.heartbeat("g", joined.member_id, 1, None)
         assert gone is living.groups.leave("g", []).error
