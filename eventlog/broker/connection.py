@@ -27,6 +27,8 @@ from eventlog.protocol.frames import READ_AHEAD_BYTES, FrameAssembler
 Response: TypeAlias = bytes | FetchResponsePlan[LogRecords]
 Work: TypeAlias = Callable[[], Awaitable[Response]]
 
+LINGER_S = 1.0
+"""How long a client that was told the end may take to close."""
 REQUESTS_IN_FLIGHT_MAX = 256
 """More requests than this without an answer, and the connection is not read from."""
 QUEUED_BYTES_MAX = 256 * 1024
@@ -91,6 +93,7 @@ class Connection(asyncio.BufferedProtocol):
         self._can_write = asyncio.Event()
         self._can_write.set()
         self._is_draining = False
+        self._is_finished = False
 
     # --- asyncio.BufferedProtocol ------------------------------------------------------------
 
@@ -111,6 +114,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._sender is not None:
             self._sender.close()
         self._queue.clear()
+        self._count_queued(-self._queued_bytes)
         self._memory.forget(self)
         self._requests.closed(self)
 
@@ -119,6 +123,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         self._progress()
+        if self._is_finished:
+            return
         try:
             for frame in self._frames.received(nbytes):
                 if self.state is ConnectionState.CLOSING:
@@ -192,9 +198,16 @@ class Connection(asyncio.BufferedProtocol):
 
     def _enqueue(self, slot: Slot, work: Work, size_bytes: int) -> None:
         self._queue.append((slot, work, size_bytes))
-        self._queued_bytes += size_bytes
+        self._count_queued(size_bytes)
+        if self._memory.queued_bytes > self._memory.bytes_max:
+            self.close("requests that wait to be worked on hold too much memory")
+            return
         if self._worker is None:
             self._worker = self._loop.create_task(self._work())
+
+    def _count_queued(self, size_bytes: int) -> None:
+        self._queued_bytes += size_bytes
+        self._memory.queued_bytes += size_bytes
 
     async def _work(self) -> None:
         try:
@@ -206,7 +219,7 @@ class Connection(asyncio.BufferedProtocol):
                 finally:
                     self._is_working = False
                 await self._answer(slot, response)
-                self._queued_bytes -= size_bytes
+                self._count_queued(-size_bytes)
                 self._finish_if_done()
                 self._resume_reading()
                 if self._queue:  # the other connections' turn: answering may not have waited for anything
@@ -229,6 +242,7 @@ class Connection(asyncio.BufferedProtocol):
     def _write(self, response: bytes) -> None:
         if not self._transport.is_closing():
             self._transport.write(response)
+            self._progress()
             self._finish_if_done()
             self._resume_reading()
 
@@ -268,8 +282,18 @@ class Connection(asyncio.BufferedProtocol):
         self.moved_s = self._loop.time()
 
     def _finish_if_done(self) -> None:
-        if self._is_draining and not self._slots and self.state is not ConnectionState.CLOSING:
-            self._transport.close()  # what is in its buffer still leaves
+        """End a drained connection, once everything that it took is answered.
+
+        Not by closing it: requests that have arrived and were not read would make the system reset it, and
+        throw away the answers that are on their way. So the client is told the end, what it still sends is
+        thrown away, and it closes.
+        """
+        if self._is_draining and not self._slots and not self._is_finished:
+            self._is_finished = True
+            if not self._transport.is_closing():
+                self._transport.write_eof()
+                self._transport.resume_reading()
+                self._loop.call_later(LINGER_S, self._transport.abort)
 
     # --- back-pressure -----------------------------------------------------------------------
 

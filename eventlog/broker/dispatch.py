@@ -13,10 +13,11 @@ from eventlog.broker.measurements import Measurements
 from eventlog.broker.request import Handler, Request
 from eventlog.broker.slots import Slot
 from eventlog.protocol.api_versions import decode_api_versions_request, encode_api_versions_response
+from eventlog.protocol.errors import ProtocolError
 from eventlog.protocol.fetch import decode_fetch_request
 from eventlog.protocol.request_header import RequestHeader, decode_request_header
 from eventlog.protocol.response_header import encode_response_frame
-from eventlog.protocol.schema_request import decode_request
+from eventlog.protocol.schema_request import COLD_REQUEST_BYTES_MAX, decode_request
 from eventlog.protocol.schema_response import build_response, encode_response
 from eventlog.protocol.versions import ApiKey
 
@@ -47,6 +48,8 @@ class Dispatch:
         if api_key is ApiKey.PRODUCE:
             self._produce.take(header, frame, slot)
             return None
+        if len(frame) > COLD_REQUEST_BYTES_MAX:  # before it waits for its turn
+            raise ProtocolError(f"{api_key.name} has {len(frame)} bytes, more than {COLD_REQUEST_BYTES_MAX}")
         if api_key is ApiKey.FETCH:
             request = decode_fetch_request(header.api_version, frame, header.body_position)
             return partial(self._fetch.answer, header, request)

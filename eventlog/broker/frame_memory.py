@@ -17,6 +17,8 @@ class FrameMemory:
     def __init__(self, bytes_max: int) -> None:
         self.bytes_max = bytes_max
         self.held_bytes = 0
+        self.queued_bytes = 0
+        """Of requests that have arrived whole and wait to be worked on, kept by the connections."""
         self._holders: dict[object, int] = {}
         self._waiting: dict[object, Callable[[], None]] = {}
 

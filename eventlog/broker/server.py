@@ -161,7 +161,7 @@ class Broker:
         except TimeoutError:
             for connection in tuple(self._connections):
                 connection.close("the broker stops, and the client did not take its answers")
-        await self._admin.finish()  # changes whose clients have gone
+        await self._admin.finish()  # also changes whose clients have gone
 
     async def close(self) -> None:
         """Flush, leave clean marks, release the lock; `run` has ended before."""

@@ -90,7 +90,8 @@ class TopicAdmin:
 
     async def finish(self) -> None:
         """Wait for the changes that are under way, before the directory is closed."""
-        await asyncio.gather(*self._under_way, return_exceptions=True)
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     # --- one change at a time ----------------------------------------------------------------
 

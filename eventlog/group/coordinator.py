@@ -43,6 +43,9 @@ class GroupCoordinator:
         self._clock = clock
         self._settings = settings
         self._live: dict[str, LiveGroup] = {}
+        self._held: dict[str, int] = {}
+        """What the members of each group hold in memory, in bytes, as of its last change or upkeep."""
+        self._held_bytes = 0
         self._expires_at_s = clock.monotonic_s() + settings.expiry_interval_ms / 1000
         self._is_closed = False
 
@@ -74,6 +77,9 @@ class GroupCoordinator:
     async def join(self, group_id: str, request: JoinRequest) -> JoinReply:
         """A client wants to be in a group; answered when the next generation is counted."""
         error = self._check(group_id)
+        size_bytes = sum(len(metadata) for _, metadata in request.protocols)
+        if error is None and self._held_bytes + size_bytes > self._settings.members_bytes_max:
+            error = GroupError.GROUP_MAX_SIZE_REACHED
         if error is None and group_id not in self._live:
             if request.member_id:
                 error = GroupError.UNKNOWN_MEMBER_ID
@@ -84,6 +90,7 @@ class GroupCoordinator:
         if error is not None:
             return JoinReply(None, error, request.member_id)
         live = self._live[group_id]
+        self._hold(group_id, self._held.get(group_id, 0) + size_bytes)  # until it is counted
         reply = await live.join(request)
         if reply.error is not None and self._live.get(group_id) is live:
             self._forget_if_unused(group_id, live)  # it was made for this one, perhaps
@@ -170,7 +177,7 @@ class GroupCoordinator:
             error = live.delete()
             if error is not None:
                 return error
-            del self._live[group_id]
+            self._drop(group_id)
         if has_offsets and not await self._offsets.forget_group(group_id):
             return GroupError.COORDINATOR_NOT_AVAILABLE
         return None
@@ -200,10 +207,7 @@ class GroupCoordinator:
             await self.expire()
 
     async def expire(self) -> int:
-        """Forget groups without members and offsets, and offsets that are too old; returns how many of those.
-
-        Something must flush meanwhile: `run`, or `flush`.
-        """
+        """Forget groups without members and offsets, and offsets that are too old; how many of the latter."""
         self._forget_unused()
         return await self._offsets.expire(self._live.get)
 
@@ -270,8 +274,19 @@ class GroupCoordinator:
         if live.group.is_unused() and group_id not in self._offsets:
             live.close(GroupError.COORDINATOR_NOT_AVAILABLE)
             self._offsets.notes.forget(group_id)
-            del self._live[group_id]
+            self._drop(group_id)
+
+    def _drop(self, group_id: str) -> None:
+        del self._live[group_id]
+        self._hold(group_id, 0)
+
+    def _hold(self, group_id: str, size_bytes: int) -> None:
+        self._held_bytes += size_bytes - self._held.pop(group_id, 0)
+        if size_bytes:
+            self._held[group_id] = size_bytes
 
     def _changed(self, live: LiveGroup) -> None:
+        if live.group.group_id in self._live:
+            self._hold(live.group.group_id, live.group.held_bytes())
         if not self._is_closed:
             self._offsets.notes.write(live)

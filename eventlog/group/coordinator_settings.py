@@ -24,6 +24,8 @@ class CoordinatorSettings:
     """What each group goes by."""
     groups_max: int = attrs.field(default=10_000, validator=_positive)
     """How many groups there may be, those included that have nothing but offsets."""
+    members_bytes_max: int = attrs.field(default=64 * 1024 * 1024, validator=_positive)
+    """What the members of all groups may have this process hold: their metadata and assignments."""
     offset_metadata_bytes_max: int = attrs.field(
         default=4096, validator=[_positive, attrs.validators.le(STRING_BYTES_MAX)]
     )

@@ -299,6 +299,10 @@ class ConsumerGroup:
         """The group as tools see it."""
         return describe(self.group_id, self._cycle)
 
+    def held_bytes(self) -> int:
+        """The size of what its members have brought."""
+        return sum(member.held_bytes() for member in self._cycle.roster)
+
     def subscribed_topics(self) -> frozenset[str] | None:
         """The topics that members subscribe to, or None where that cannot be told of all of them.
 

@@ -70,6 +70,10 @@ class Member:
         """The size of its metadata, all protocols together."""
         return sum(len(metadata) for _, metadata in self.protocols)
 
+    def held_bytes(self) -> int:
+        """What it makes the group hold: its metadata and its assignment."""
+        return self.metadata_bytes() + len(self.assignment)
+
     def vote(self, candidates: set[str]) -> str:
         """The protocol that it likes best among `candidates`, of which it knows at least one."""
         return next(name for name, _ in self.protocols if name in candidates)

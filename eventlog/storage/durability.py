@@ -26,7 +26,10 @@ class DurabilityWaiters:
         return future
 
     def watch(self, watcher: Callable[[int], None]) -> Callable[[], None]:
-        """Call `watcher` with each new high watermark; returns the call that ends it."""
+        """Call `watcher` with each new high watermark, -1 where the log fails or ends.
+
+        Returns the call that ends it.
+        """
         self._watchers.add(watcher)
         return lambda: self._watchers.discard(watcher)
 
@@ -46,3 +49,5 @@ class DurabilityWaiters:
             if not future.done():
                 future.set_exception(error)
                 future.exception()  # seen: whoever waited may have gone
+        for watcher in tuple(self._watchers):
+            watcher(-1)

@@ -82,6 +82,11 @@ class OpenFiles:
         if lease is not None:
             lease.forget()
 
+    def forget_folder(self, folder: Path) -> None:
+        """All files below it have gone, or have other names now."""
+        for path in [path for path in self._leases if folder in path.parents]:
+            self.forget(path)
+
     def close(self) -> None:
         """Forget every file."""
         for path in list(self._leases):

@@ -186,6 +186,10 @@ class PartitionLog:
         if self.failure is not None:
             raise StorageFailedError(f"{self.name}: {self.failure}; writing waits for the volume")
 
+    def _refuse_if_closed(self) -> None:
+        if self._is_closed:
+            raise UnknownTopicError(f"{self.name}: the log was closed, or its topic deleted")
+
     def _must_roll(self, header: BatchHeader, now_ms: int) -> bool:
         active = self._chain.active
         first_ms = active.first_append_ms
@@ -219,6 +223,7 @@ class PartitionLog:
 
     async def read(self, offset: int, bytes_max: int) -> LogRange | None:
         """Checked whole batches from `offset` on; see `partition_reader.read`."""
+        self._refuse_if_closed()
         return await partition_reader.read(self, self._volume.reader, offset, bytes_max)
 
     async def read_bytes(self, offset: int, bytes_max: int) -> bytes:
@@ -234,6 +239,7 @@ class PartitionLog:
 
     async def find_time(self, timestamp_ms: int) -> TimedOffset | None:
         """The first record at or after a time (ms since 1970); see `partition_reader.find_time`."""
+        self._refuse_if_closed()
         return await partition_reader.find_time(self, self._volume.reader, timestamp_ms)
 
     # --- flush -------------------------------------------------------------------------------

@@ -102,7 +102,7 @@ class SegmentReader:
                 if segment.checked.first_gap(found.start.position, found.end.position) is None:
                     return found
                 found.release()
-                await self._check(segment, found.start.position, found.end.position)
+                await self._check(segment, lease, found.start.position, found.end.position)
 
     async def first_batch_at_time(
         self, segment: Segment, timestamp_ms: int, from_offset: int, limit: Place
@@ -140,7 +140,7 @@ class SegmentReader:
         index = await self._indexes.get(segment)
         start = index.offsets.at_or_before_offset(offset)
         check_end = start.position + bytes_max + 2 * segment.index_interval_bytes
-        await self._check(segment, start.position, min(check_end, limit.position))
+        await self._check(segment, lease, start.position, min(check_end, limit.position))
         for damage in segment.damages:
             if damage.offset <= offset < damage.next_offset:
                 return damage
@@ -161,7 +161,7 @@ class SegmentReader:
             end = _last_boundary(read, max(first.end, known), first.position + bytes_max)
         return LogRange(lease.take(), Place(first.position, first.base_offset), end)
 
-    async def _check(self, segment: Segment, start_position: int, end_position: int) -> None:
+    async def _check(self, segment: Segment, lease: Lease, start_position: int, end_position: int) -> None:
         """Check what of the stretch has not been checked since the log was opened."""
         while (gap := segment.checked.first_gap(start_position, end_position)) is not None:
             index = await self._indexes.get(segment)
@@ -170,10 +170,8 @@ class SegmentReader:
             following = list(index.offsets.after_position(start.position))
             segment_end = segment.end
             end = next((place for place in following if place.position >= wanted), segment_end)
-            with self._open_files.read(segment.log_path) as lease:
-                read = lease.file.pread
-                work = partial(check_stretch, read, start, end, following, segment_end)
-                found, reached = await self._disk.run(work)
+            work = partial(check_stretch, lease.file.pread, start, end, following, segment_end)
+            found, reached = await self._disk.run(work)
             _remember(segment, found)
             segment.checked.add(start.position, max(reached.position, end.position))
 

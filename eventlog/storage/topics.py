@@ -143,6 +143,8 @@ class Topics:
             except OSError:
                 self._logs[name] = await self._open_partitions(topic, range(topic.partitions))
                 raise
+            # A reader may have opened a file since: a topic of the same name must not be read from it.
+            self._volume.open_files.forget_folder(self._folder / name)
             del self._topics[name], self._logs[name]
             await self._sync_names()
 

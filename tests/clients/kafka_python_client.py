@@ -170,7 +170,7 @@ class KafkaPythonClient:
             yield KafkaPythonWriter(producer, topic)
         finally:
             producer.close(WAIT_S)
-            _forget_sockets()
+            forget_sockets()
 
     @contextlib.contextmanager
     def reader(
@@ -200,7 +200,7 @@ class KafkaPythonClient:
             yield KafkaPythonReader(consumer, topic)
         finally:
             consumer.close()
-            _forget_sockets()
+            forget_sockets()
 
     @contextlib.contextmanager
     def membership(
@@ -223,10 +223,10 @@ class KafkaPythonClient:
             yield KafkaPythonMembership(consumer)
         finally:
             consumer.close()
-            _forget_sockets()
+            forget_sockets()
 
 
-def _forget_sockets() -> None:
+def forget_sockets() -> None:
     """Collect the sockets that kafka-python leaves unclosed when a connection is refused."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)

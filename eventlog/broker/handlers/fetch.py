@@ -91,7 +91,7 @@ class Fetch:
         return plan
 
     def _must_wait(self, request: FetchRequest, found: _Found) -> bool:
-        enough = found.size_bytes >= min(request.bytes_min, RESPONSE_BYTES_MAX)
+        enough = found.size_bytes >= min(request.bytes_min, request.bytes_max, RESPONSE_BYTES_MAX)
         is_urgent = any(code is not ErrorCode.CORRUPT_MESSAGE for code in found.errors)
         is_both = found.size_bytes > 0 and bool(found.errors)
         return not (enough or is_urgent or is_both or self._is_draining)

@@ -11,9 +11,10 @@ import asyncio
 import attrs
 
 from eventlog.broker.measurements import Measurements, Traffic
+from eventlog.broker.refusal import refusal_of
 from eventlog.broker.slots import Slot
 from eventlog.errors import EventLogError, InvalidBatchError
-from eventlog.protocol.error_codes import ErrorCode, error_code_of
+from eventlog.protocol.error_codes import ErrorCode
 from eventlog.protocol.produce import (
     PartitionRecords,
     ProducedPartition,
@@ -159,4 +160,5 @@ def _refusal(acks: int, transactional_id: str | None) -> ErrorCode:
 
 
 def _failed(index: int, error: EventLogError) -> ProducedPartition:
-    return ProducedPartition(index, error_code_of(type(error)), error_message=str(error))
+    refusal = refusal_of(error)
+    return ProducedPartition(index, refusal.error_code, error_message=refusal.error_message)

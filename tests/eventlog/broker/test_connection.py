@@ -7,6 +7,7 @@ import logging
 
 import pytest
 
+from eventlog.broker import connection
 from eventlog.broker.connection import QUEUED_BYTES_MAX, REQUESTS_IN_FLIGHT_MAX, ConnectionState
 from eventlog.broker.frame_memory import FrameMemory
 from tests.eventlog.broker.listening import MALFORMED, Listener, listening, until
@@ -208,6 +209,45 @@ async def test_drain() -> None:
         assert b"<hold one><second one>" == await read(client, 22)
         assert await client.is_closed()
         assert 2 == len(listener.frames)
+
+
+async def test_drain_with_requests_unread() -> None:
+    """Requests that came too late do not cost the client the answers to those that came in time."""
+    async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
+        client.send(framed(b"hold one"))
+        client.send(framed(b"!" + b"x" * 9_999) * (REQUESTS_IN_FLIGHT_MAX + 200))
+        await until(lambda: len(listener.frames) >= REQUESTS_IN_FLIGHT_MAX)
+        listener.connections[0].drain()
+        taken = len(listener.frames)
+        assert taken < REQUESTS_IN_FLIGHT_MAX + 200
+        listener.held.set()
+        received = await asyncio.wait_for(client.reader.read(-1), WAIT_S)
+        assert 10 + (taken - 1) * 10_002 == len(received)
+
+
+async def test_client_that_does_not_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that was told the end, and stays, is left after a while."""
+    monkeypatch.setattr(connection, "LINGER_S", 0.05)
+    async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
+        await until(lambda: listener.connections)
+        listener.connections[0].drain()
+        assert await client.is_closed()
+        await until(lambda: listener.gone == 1)
+
+
+async def test_queued_memory() -> None:
+    """Requests of many clients that wait to be worked on hold no more than the bound together."""
+    listener = Listener(memory=FrameMemory(500_000))
+    async with listening(listener):
+        clients = [await WireClient.open(listener.port) for _ in range(4)]
+        for client in clients:
+            client.send(framed(b"hold one") + framed(b"x" * 200_000))
+        await until(lambda: listener.gone == 2)
+        assert listener.memory.queued_bytes <= listener.memory.bytes_max
+        listener.held.set()
+        await until(lambda: listener.memory.queued_bytes == 0)
+        for client in clients:
+            client.transport.abort()
 
 
 async def test_drain_idle() -> None:

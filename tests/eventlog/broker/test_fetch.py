@@ -294,6 +294,48 @@ async def test_short_file(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> N
         assert "a connection is closed" in caplog.messages
 
 
+async def test_topic_made_again(tmp_path: Path) -> None:
+    """Readers of a topic that is deleted and made again get what the new one holds, whenever they ask."""
+    async with living_broker(tmp_path / "log") as broker, await WireClient.open(broker.port) as client:
+        for number in range(20):
+            await broker.directory.create_topic("t", 1)
+            await keep(broker, 0, f"v{number}")
+            reading = asyncio.ensure_future(_read_on(client, number))
+            await asyncio.sleep(0)
+            await broker.directory.delete_topic("t")
+            await reading
+
+
+async def _read_on(client: WireClient, number: int) -> None:
+    """Until the topic is gone."""
+    while True:
+        (partition,) = await client.fetch("t", (0, 0))
+        if partition.error_code == ErrorCode.UNKNOWN_TOPIC_OR_PARTITION:
+            return
+        assert [f"v{number}"] == values(partition)
+
+
+async def test_deleted_while_waiting(tmp_path: Path) -> None:
+    """Who waits for a topic that is deleted is told at once."""
+    async with living_broker(tmp_path / "log") as broker, await WireClient.open(broker.port) as client:
+        await broker.directory.create_topic("t", 1)
+        client.send(fetch_frame(1, "t", (0, 0), wait_ms=60_000))
+        await until(lambda: broker._fetch._waiting)
+        await broker.directory.delete_topic("t")
+        _, answer = await client.answer(ApiKey.FETCH, 12)
+        assert ErrorCode.UNKNOWN_TOPIC_OR_PARTITION == answer.responses[0].partitions[0].error_code
+
+
+async def test_more_wanted_than_taken(tmp_path: Path) -> None:
+    """Who wants more bytes than he takes is not kept waiting for them."""
+    async with living_broker(tmp_path / "log") as broker, await WireClient.open(broker.port) as client:
+        await broker.directory.create_topic("t", 1)
+        await keep(broker, 0, "a")
+        await keep(broker, 0, "b")
+        (partition,) = await client.fetch("t", (0, 0), wait_ms=60_000, bytes_min=10_000, bytes_max=50)
+        assert ["a"] == values(partition)
+
+
 async def test_drained(tmp_path: Path) -> None:
     """A fetch that waits is answered when the broker stops."""
     async with living_broker(tmp_path / "log") as broker:

@@ -94,6 +94,14 @@ async def test_messages_fit_into_requests(tmp_path: Path) -> None:
                 assert code == answer.topics[0].error_code
 
 
+async def test_too_large_to_wait(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Only records make a request large: another one does not get to wait for its turn."""
+    async with living_broker(tmp_path / "log") as broker, await WireClient.open(broker.port) as client:
+        client.send(framed(struct.pack(">hhih", ApiKey.METADATA, 12, 1, -1) + b"\x00" * 5_000_000))
+        assert await client.is_closed()
+        assert ["METADATA has 5000010 bytes, more than 4194304"] == reasons(caplog)
+
+
 async def test_too_many_connections(tmp_path: Path) -> None:
     """One connection more than the limit is closed; when another has gone, there is room again."""
     async with living_broker(tmp_path / "log", settings_for_tests(connections_max=1)) as broker:

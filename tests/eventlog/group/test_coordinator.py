@@ -268,3 +268,34 @@ async def test_members_of_before_a_restart_are_fenced() -> None:
         assert unknown is await living.commit(6, old)
         assert unknown is living.groups.heartbeat("g", old.member_id, old.generation, None)
         assert {("t", 0): 5} == await living.fetch()
+
+
+# --- memory -------------------------------------------------------------------------------------
+
+
+async def test_what_members_hold_is_bounded() -> None:
+    """All groups together hold no more than their bound; what leaves makes room."""
+    settings = attrs.evolve(SETTINGS, members_bytes_max=1000)
+    async with LivingCoordinator(settings=settings) as living:
+        big = (("range", b"x" * 600),)
+        first = await living.join(group_id="one", protocols=big)
+        assert first.error is None
+        assert GroupError.GROUP_MAX_SIZE_REACHED is (await living.join(group_id="two", protocols=big)).error
+        assert ["one"] == [each.group_id for each in living.groups.groups()]
+        living.groups.leave("one", [Leaver(first.member_id)])
+        assert (await living.join(group_id="two", protocols=big)).error is None
+
+
+async def test_what_a_group_held_goes_with_it() -> None:
+    """A deleted group holds nothing, and one whose members have changed what they hold now."""
+    settings = attrs.evolve(SETTINGS, members_bytes_max=1000)
+    async with LivingCoordinator(settings=settings) as living:
+        for _ in range(3):
+            joined = await living.join(group_id="one", protocols=(("range", b"x" * 600),))
+            assert joined.error is None
+            living.groups.leave("one", [Leaver(joined.member_id)])
+            assert await living.groups.delete("one") is None
+        for _ in range(3):
+            again = await living.join(group_id="two", protocols=(("range", b"x" * 400),))
+            assert again.error is None
+            living.groups.leave("two", [Leaver(again.member_id)])

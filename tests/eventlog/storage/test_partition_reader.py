@@ -6,8 +6,9 @@ import asyncio
 
 import pytest
 
-from eventlog.errors import DamagedRangeError, OffsetOutOfRangeError, StorageFailedError
+from eventlog.errors import DamagedRangeError, OffsetOutOfRangeError, StorageFailedError, UnknownTopicError
 from eventlog.record.header import LENGTH_OFFSET_BYTES
+from eventlog.storage import segment_reader
 from eventlog.storage.segment_reader import TimedOffset
 from eventlog.storage.settings import DamagedPolicy, TopicSettings
 from tests.eventlog.storage.living_partition import (
@@ -150,19 +151,29 @@ async def test_retention_while_a_read_waits() -> None:
     partition = await filled(5, TopicSettings(segment_bytes=2 * SIZE))
     await partition.reopen()
     gate = partition.disk.gate = asyncio.Event()
-    reading = asyncio.ensure_future(partition.log.read_bytes(0, 1000))
-    await asyncio.sleep(0)
-    partition.disk.gate = None
-    await partition.log.delete_records(4)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(partition.volume.open_files, "read", _gone)
+        patched.setattr(segment_reader, "check_stretch", _gone)
+        reading = asyncio.ensure_future(partition.log.read_bytes(0, 1000))
+        await asyncio.sleep(0)
+        partition.disk.gate = None
+        await partition.log.delete_records(4)
         gate.set()
         with pytest.raises(OffsetOutOfRangeError, match="offset 0 is not in the log"):
             await reading
 
 
-def _gone(path: object) -> None:
-    raise FileNotFoundError(2, "gone", str(path))
+def _gone(*_: object) -> None:
+    raise FileNotFoundError(2, "gone")
+
+
+async def test_closed() -> None:
+    """A log that was closed, with its topic or for ever, is not read: another may have its files now."""
+    partition = await filled(1)
+    await partition.log.close()
+    with pytest.raises(UnknownTopicError, match="t-0: the log was closed"):
+        await partition.log.read(0, 100)
+    with pytest.raises(UnknownTopicError, match="t-0: the log was closed"):
+        await partition.log.find_time(0)
 
 
 async def test_disk_that_cannot_be_read() -> None:
