@@ -33,6 +33,8 @@ LINGER_MS = 5
 BATCH_BYTES = 1_000_000
 REDIS_TRIAL_RECORDS = 300_000
 
+GATED = "gputail"
+
 Setting = tuple[int, ...]
 
 
@@ -100,10 +102,11 @@ def _case(record_bytes: int, partitions: int) -> Iterator[Figure]:
     for our in ours():
         for peer in peers():
             pairs = [(a.rate, b.rate) for a, b in zip(loads[our.name], loads[peer.name], strict=True)]
-            ratio, least = median_ratio(pairs), RATIO_MIN[record_bytes]
-            yield Figure(
-                f"{case}: {our.name} / {peer.name}", ratio, "", note=f"{ROUNDS} rounds", limit_min=least
-            )
+            ratio = median_ratio(pairs)
+            # Neither peer recognises a record that is sent twice: that is reported, and not gated.
+            least = RATIO_MIN[record_bytes] if our.name == GATED else None
+            note = f"{ROUNDS} rounds"
+            yield Figure(f"{case}: {our.name} / {peer.name}", ratio, "", note=note, limit_min=least)
 
 
 # --- the sides ---------------------------------------------------------------------------------
@@ -113,7 +116,7 @@ def ours() -> list[Side]:
     """Our broker with and without idempotence; a setting is librdkafka's queue in KiB."""
     tell = f"linger {LINGER_MS} ms, batches of {BATCH_BYTES} B, 5 in flight, queue {{}} KiB"
     return [
-        Side("gputail", broker, _kafka_load(idempotence=False), [(8192,), (16384,), (65536,)], tell),
+        Side(GATED, broker, _kafka_load(idempotence=False), [(8192,), (16384,), (65536,)], tell),
         Side(
             "gputail idempotent", broker, _kafka_load(idempotence=True), [(8192,), (16384,), (65536,)], tell
         ),

@@ -4,9 +4,9 @@
  * usage:  produce_kafka BROKER TOPIC PARTITIONS BYTES SECONDS RATE [SETTING=VALUE ...]
  *
  * Records of BYTES bytes go to the partitions in turn; the settings are librdkafka's. With RATE 0 they are
- * sent as fast as librdkafka's queue takes them, else RATE a second, each at its own due time. The latency
- * of a record runs from its due time (RATE 0: from the call) to its delivery report. After SECONDS nothing
- * more is sent; the clock stops at the last acknowledgement.
+ * sent as fast as librdkafka's queue takes them, a hundred to a partition, else RATE a second, each at its
+ * own due time. The latency of a record runs from its due time (RATE 0: from the call) to its delivery
+ * report. After SECONDS nothing more is sent; the clock stops at the last acknowledgement.
  *
  * output: {"records": acknowledged, "errors": n, "seconds": s, "cpu_s": CPU of this program,
  *          "p50_ms": latency, "p99_ms": latency}
@@ -136,7 +136,8 @@ int main(int argc, char **argv)
             take_reports(reports, 0);
             now = now_us();
         }
-        while (rd_kafka_produce(topic, sent % partitions, RD_KAFKA_MSG_F_COPY, record, bytes, NULL, 0,
+        int partition = (gap_us ? sent : sent / ROUND) % partitions;
+        while (rd_kafka_produce(topic, partition, RD_KAFKA_MSG_F_COPY, record, bytes, NULL, 0,
                                 (void *)(intptr_t)(gap_us ? due : now))) {
             if (rd_kafka_last_error() != RD_KAFKA_RESP_ERR__QUEUE_FULL)
                 die(rd_kafka_err2str(rd_kafka_last_error()));

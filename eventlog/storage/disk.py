@@ -20,7 +20,6 @@ import os
 import stat
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -30,6 +29,7 @@ import attrs
 
 from eventlog.errors import DirectoryLockedError, LockUnsupportedError
 from eventlog.record.buffer import Buffer
+from eventlog.storage.threads import Threads
 
 T = TypeVar("T")
 
@@ -247,7 +247,7 @@ class PosixDisk:
     """
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(THREADS_MAX, thread_name_prefix="disk")
+        self._threads = Threads(THREADS_MAX, "disk")
 
     def open(self, path: Path, mode: OpenMode) -> File:
         return PosixFile(path, mode)
@@ -260,7 +260,7 @@ class PosixDisk:
             os.close(fd)
 
     async def run(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        return await self._threads.run(work)
 
     async def read(self, path: Path) -> bytes:
         async with aiofiles.open(path, "rb") as file:
@@ -315,7 +315,7 @@ class PosixDisk:
 
     def close(self) -> None:
         """End the threads; whatever they run is waited for."""
-        self._threads.shutdown()
+        self._threads.close()
 
 
 def _list(path: Path) -> list[Entry]:

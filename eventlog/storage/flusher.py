@@ -37,6 +37,8 @@ class Flusher:
         self._round = asyncio.Lock()
         self._at_once = asyncio.Semaphore(FLUSHES_AT_ONCE)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_flushing = False
+        """Whether `run` is in the middle of a round."""
         self.on_round: Callable[[float], None] = lambda _: None
         """Told how many seconds each round took."""
 
@@ -53,9 +55,24 @@ class Flusher:
 
     async def run(self) -> None:
         """Flush whenever something is dirty, until cancelled."""
-        while True:
+        ended = asyncio.Event()
+        rounds = self._begin(self._rounds(ended))  # one task for all, which ends between two of them
+        try:
+            await asyncio.shield(rounds)
+        finally:
+            ended.set()
+            if not self._is_flushing:
+                rounds.cancel()
+
+    async def _rounds(self, ended: asyncio.Event) -> None:
+        while not ended.is_set():
             await self._wanted.wait()
-            for log in await self._finish(self._flush()):
+            self._is_flushing = True
+            try:
+                failed = await self._flush()
+            finally:
+                self._is_flushing = False
+            for log in failed:
                 self._begin(log.restore())  # the other partitions' rounds go on meanwhile
 
     async def flush(self) -> None:
