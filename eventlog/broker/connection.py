@@ -293,7 +293,14 @@ class Connection(asyncio.BufferedProtocol):
             if not self._transport.is_closing():
                 self._transport.write_eof()
                 self._transport.resume_reading()
-                self._loop.call_later(LINGER_S, self._transport.abort)
+                self._loop.call_later(LINGER_S, self._linger)
+
+    def _linger(self) -> None:
+        """Leave a client that was told the end and stays; one that still takes its answers has time."""
+        if self._transport.get_write_buffer_size() and not self._transport.is_closing():
+            self._loop.call_later(LINGER_S, self._linger)
+        else:
+            self._transport.abort()
 
     # --- back-pressure -----------------------------------------------------------------------
 

@@ -300,6 +300,21 @@ async def test_gone_with_many_answers_left(caplog: pytest.LogCaptureFixture) -> 
         assert [] == [record for record in caplog.records if record.name == "asyncio" and record.levelno > 10]
 
 
+async def test_drained_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that takes its time over the last answers gets them all."""
+    monkeypatch.setattr(connection, "LINGER_S", 0.02)
+    async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
+        client.transport.pause_reading()
+        client.send(framed(b"!" + b"x" * 900_000) * 12)
+        await until(
+            lambda: listener.connections and listener.connections[0]._transport.get_write_buffer_size()
+        )
+        listener.connections[0].drain()
+        await asyncio.sleep(0.2)
+        client.transport.resume_reading()
+        assert len(listener.frames) * 900_003 == len(await asyncio.wait_for(client.reader.read(-1), WAIT_S))
+
+
 async def test_drained_but_not_taken() -> None:
     """Who does not take the last answers of a drain can still be closed at once."""
     async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
