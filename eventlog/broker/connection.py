@@ -291,9 +291,13 @@ class Connection(asyncio.BufferedProtocol):
         if self._is_draining and not self._slots and not self._is_finished:
             self._is_finished = True
             if not self._transport.is_closing():
-                self._transport.write_eof()
-                self._transport.resume_reading()
-                self._loop.call_later(LINGER_S, self._linger)
+                try:
+                    self._transport.write_eof()
+                except OSError:  # the client has gone already
+                    self._transport.abort()
+                else:
+                    self._transport.resume_reading()
+                    self._loop.call_later(LINGER_S, self._linger)
 
     def _linger(self) -> None:
         """Leave a client that was told the end and stays; one that still takes its answers has time."""

@@ -60,6 +60,8 @@ class Repair:
         if plan.torn_tail is not None:
             kept = await self.cut(plan.torn_tail)
             self._report(plan.torn_tail, kept)
+        if plan.expired_segments:  # what is kept must have its name for good before what is below it goes
+            await sync_directory(self.disk, self.folder)
         await self._remove([*plan.files.leftovers, *self._names(plan.expired_segments)])
         beyond = [offset for offset in plan.files.snapshot_offsets if offset > plan.end_offset]
         await self._remove([file_name(offset, SNAPSHOT_SUFFIX) for offset in beyond])

@@ -121,3 +121,16 @@ def test_a_reader_that_fails_lets_go(disk: RecordingDisk) -> None:
         1 / 0  # noqa: B018  # it only has to fail
     files.forget(A)
     assert not is_open(lease)
+
+
+def test_forgotten_folder(disk: RecordingDisk) -> None:
+    """All files below a folder are forgotten; whoever reads one goes on, and a new one is opened anew."""
+    files = OpenFiles(disk)
+    with files.read(A) as first:
+        files.forget_folder(ROOT / "elsewhere")
+        assert 1 == len(files)
+        files.forget_folder(ROOT)
+        assert (0, b"a") == (len(files), first.file.pread(9, 0))
+        with files.read(A) as second:
+            assert first.file is not second.file
+    assert not is_open(first)

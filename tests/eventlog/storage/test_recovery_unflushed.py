@@ -8,9 +8,10 @@ import random
 import pytest
 
 from eventlog.storage.partition_files import STATE_NAME
+from eventlog.storage.partition_log import UP_TO_HIGH_WATERMARK
 from eventlog.storage.state_file import StateFile
 from eventlog.storage.state_slots import State, newest_slot
-from tests.eventlog.storage.living_partition import FOLDER, LivingPartition
+from tests.eventlog.storage.living_partition import FOLDER, LivingPartition, log_file
 from tests.reliability.disks.faulty import Fault, Kind
 
 STATE_FLUSHES = 1
@@ -85,3 +86,24 @@ async def test_a_new_partition_has_nothing_to_mark() -> None:
     assert b"" == partition.disk.content(FOLDER / STATE_NAME)
     await partition.open()
     assert 0 == partition.log.log_end_offset
+
+
+async def test_names_before_removals() -> None:
+    """What is kept has its name for good before what is below it goes: else a power cut leaves neither."""
+    partition = LivingPartition()
+    await partition.open()
+    await partition.keep("v0")
+    await (
+        partition.reopen()
+    )  # with a snapshot of its producers, so that the first segment is not needed for them
+    await partition.log.delete_records(UP_TO_HIGH_WATERMARK)
+    partition.log.roll()
+    partition.put("v1")
+    partition.log.roll()
+    partition.put("v2")
+    begun = partition.disk.operation_count
+    await partition.restart()
+    later = partition.disk.journal[begun:]
+    removed = later.index(("unlink", str(log_file(0))))
+    assert ("sync_directory", str(FOLDER)) in later[:removed]
+    assert ["v1", "v2"] == await partition.read_all(1)

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import attrs
 
+from eventlog.broker import refusal
 from eventlog.broker.connection import Connection
 from eventlog.broker.frame_memory import FrameMemory
 from eventlog.broker.handlers import produce
@@ -25,6 +26,7 @@ from eventlog.protocol.frames import FrameAssembler
 from eventlog.record.header import BatchHeader
 from eventlog.storage import partition_reader
 from eventlog.storage.appended import Appended
+from eventlog.storage.open_files import Lease
 from eventlog.storage.partition_log import PartitionLog
 from eventlog.storage.producer_state import ProducerState
 from eventlog.storage.scan import Place
@@ -120,7 +122,7 @@ def idempotence_ignored() -> AbstractContextManager[object]:
 
 
 def first_read_not_checked() -> AbstractContextManager[object]:
-    async def check(self: SegmentReader, segment: Segment, start: int, end: int) -> None:
+    async def check(self: SegmentReader, segment: Segment, _: Lease, start: int, end: int) -> None:
         segment.checked.add(start, end)
 
     return patch.object(SegmentReader, "_check", check)
@@ -130,7 +132,7 @@ def full_disk_refused_for_good() -> AbstractContextManager[object]:
     def code_of(error: type[EventLogError]) -> ErrorCode:
         return ErrorCode.POLICY_VIOLATION if error is DiskLowError else error_code_of(error)
 
-    return patch.object(produce, "error_code_of", code_of)
+    return patch.object(refusal, "error_code_of", code_of)
 
 
 def failed_flush_acknowledged() -> AbstractContextManager[object]:
