@@ -8,7 +8,7 @@ from typing import Protocol
 
 import attrs
 
-WAIT_S = 15.0
+WAIT_S = 40.0
 """Longer than anything here takes; a test that waits so long has failed."""
 
 SESSION_MS = 3_000

@@ -41,7 +41,7 @@ PROMPT = {"reconnect_backoff_ms": 20, "reconnect_backoff_max_ms": 100, "retry_ba
 """Tests restart their brokers."""
 
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
-REBALANCE_MS = 2_000
+REBALANCE_MS = 5_000
 """A poll that ends while its member waits for a rebalance may lose the assignment (kafka-python 3.0.12: the
 answer to SyncGroup finds nobody who applies it, and the member neither owns anything nor joins again)."""
 

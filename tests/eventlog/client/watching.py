@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from eventlog.client import Batch, GroupListener, Record, Subscription, TopicPartition
 
-WAIT_S = 30.0
+WAIT_S = 40.0
 
 
 class Watcher(GroupListener):
