@@ -38,5 +38,5 @@ class TestGroups(GroupContract):
 
     @pytest.mark.long
     async def test_members_that_do_not_read_share_the_partitions(self, place: Place) -> None:
-        """Not with every commit: on a busy machine one run in four waits for ever, and why is not known yet."""
+        """Not with every commit: on a busy machine it sometimes waits for ever, and why is not known yet."""
         await super().test_members_that_do_not_read_share_the_partitions(place)
