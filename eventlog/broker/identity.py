@@ -6,6 +6,8 @@ import attrs
 
 NODE_ID = 0
 """The number of the one broker, which leads every partition and holds its only copy."""
+LEADER_EPOCH = 0
+"""For ever: the leader never changes."""
 
 
 @attrs.frozen

@@ -200,7 +200,7 @@ class KafkaAdmin:
         found = self._wait(future, f"listing the groups of {self._servers}")
         for error in found.errors:
             raise translate(error, f"listing the groups of {self._servers}")
-        groups = (GroupSummary(group.group_id, _state(group.state)) for group in found.valid)
+        groups = (GroupSummary(group.group_id, state_name(group.state)) for group in found.valid)
         return tuple(sorted(groups, key=lambda group: group.group_id))
 
     def describe_group(self, group_id: str) -> GroupDescription:
@@ -209,21 +209,8 @@ class KafkaAdmin:
         group = self._wait(futures[group_id], f"looking for the group {group_id!r}")
         if group.state is ConsumerGroupState.DEAD:
             raise UnknownGroupError(f"there is no group {group_id!r} at {self._servers}")
-        members = (
-            MemberDescription(
-                member.member_id,
-                member.group_instance_id,
-                member.client_id,
-                member.host,
-                tuple(sorted(_partition(at) for at in member.assignment.topic_partitions)),
-            )
-            for member in group.members
-        )
         return GroupDescription(
-            group_id,
-            _state(group.state),
-            group.partition_assignor or "",
-            tuple(sorted(members, key=lambda member: (member.client_id, member.member_id))),
+            group_id, state_name(group.state), group.partition_assignor or "", members_of(group)
         )
 
     def delete_group(self, group_id: str) -> None:
@@ -285,8 +272,24 @@ def _partition(at: KafkaPartition) -> TopicPartition:
     return TopicPartition(at.topic, at.partition)
 
 
-def _state(state: ConsumerGroupState) -> str:
+def state_name(state: ConsumerGroupState) -> str:
+    """A group's state, as Kafka's tools write it."""
     return _STATES.get(state, "Unknown")
+
+
+def members_of(group: Any) -> tuple[MemberDescription, ...]:
+    """The members of a group that librdkafka has described, each client's beside each other."""
+    members = (
+        MemberDescription(
+            member.member_id,
+            member.group_instance_id,
+            member.client_id,
+            member.host,
+            tuple(sorted(_partition(at) for at in member.assignment.topic_partitions)),
+        )
+        for member in group.members
+    )
+    return tuple(sorted(members, key=lambda member: (member.client_id, member.member_id)))
 
 
 def _topic(found: Any) -> TopicDescription:

@@ -14,7 +14,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but
     ResourceType,
 )
 
-from eventlog.client.admin import KafkaAdmin
+from eventlog.client.admin import KafkaAdmin, members_of, state_name
 from eventlog.client.description import MemberDescription, TopicPartition, Watermarks
 from eventlog.client.errors import BrokerUnavailableError, UnknownTopicError
 from eventlog.client.kafka_errors import translate
@@ -25,13 +25,6 @@ _SOURCES = {
     ConfigSource.DYNAMIC_DEFAULT_BROKER_CONFIG.value: "broker",
     ConfigSource.STATIC_BROKER_CONFIG.value: "broker",
     ConfigSource.DEFAULT_CONFIG.value: "default",
-}
-_STATES = {
-    ConsumerGroupState.STABLE: "Stable",
-    ConsumerGroupState.EMPTY: "Empty",
-    ConsumerGroupState.DEAD: "Dead",
-    ConsumerGroupState.PREPARING_REBALANCING: "PreparingRebalance",
-    ConsumerGroupState.COMPLETING_REBALANCING: "CompletingRebalance",
 }
 
 
@@ -75,7 +68,7 @@ class GroupStanding:
 
     @property
     def is_dead(self) -> bool:
-        return self.state == _STATES[ConsumerGroupState.DEAD]
+        return self.state == state_name(ConsumerGroupState.DEAD)
 
 
 class KafkaSurvey(KafkaAdmin):
@@ -132,29 +125,14 @@ class KafkaSurvey(KafkaAdmin):
         standings = []
         for group_id in group_ids:
             group = self._wait(futures[group_id], f"looking for the group {group_id!r}")
-            members = (
-                MemberDescription(
-                    member.member_id,
-                    member.group_instance_id,
-                    member.client_id,
-                    member.host,
-                    tuple(
-                        sorted(
-                            TopicPartition(at.topic, at.partition)
-                            for at in member.assignment.topic_partitions
-                        )
-                    ),
-                )
-                for member in group.members
-            )
             coordinator = group.coordinator
             standings.append(
                 GroupStanding(
                     group_id,
-                    _STATES.get(group.state, "Unknown"),
+                    state_name(group.state),
                     group.partition_assignor or "",
                     f"{coordinator.host}:{coordinator.port}" if coordinator else "",
-                    tuple(sorted(members, key=lambda member: (member.client_id, member.member_id))),
+                    members_of(group),
                 )
             )
         return tuple(standings)

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 import attrs
 
+from eventlog.broker.identity import LEADER_EPOCH
 from eventlog.broker.measurements import Measurements, Traffic
 from eventlog.broker.records import LogRecords
 from eventlog.errors import EventLogError, UnknownTopicError
@@ -28,7 +29,6 @@ from eventlog.protocol.versions import ApiKey
 from eventlog.storage.log_directory import LogDirectory
 from eventlog.storage.partition_log import PartitionLog
 
-LEADER_EPOCH = 0
 WAIT_S_MAX = 60.0
 """However long a client is willing to wait."""
 PARTITIONS_AT_ONCE = 100

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from eventlog.broker.identity import LEADER_EPOCH
 from eventlog.broker.refusal import Refusal, RefusedError, attempt
 from eventlog.broker.request import Handler, Reply, Request
 from eventlog.errors import EventLogError
@@ -23,7 +24,6 @@ LARGEST_TIMESTAMP = -3
 
 NONE = -1
 """As an offset, a timestamp or a leader epoch."""
-LEADER_EPOCH = 0
 NOWHERE = TimedOffset(NONE, NONE)
 
 

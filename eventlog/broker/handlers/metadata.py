@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from eventlog.broker.identity import Identity
+from eventlog.broker.identity import LEADER_EPOCH, Identity
 from eventlog.broker.refusal import attempt, refusal_of
 from eventlog.broker.request import Handler, Reply, Request
 from eventlog.broker.topic_admin import DEFAULT_PARTITIONS, TopicAdmin
@@ -17,7 +17,6 @@ from eventlog.storage.log_directory import LogDirectory
 from eventlog.storage.settings import TopicSettings
 from eventlog.storage.topic import Topic, check_topic_name
 
-LEADER_EPOCH = 0
 NOT_ASKED = -(2**31)
 """As a set of authorized operations: there is no authorization, so it is never answered otherwise."""
 NULL_NAME_FROM = 12
