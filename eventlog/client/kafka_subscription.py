@@ -55,7 +55,7 @@ class KafkaSubscription(Subscription):
         self._fetching: asyncio.Future[Batch] | None = None
         self._left = Batch()
         self._hook_error: Exception | None = None
-        self._in_hook = False
+        self._hook: asyncio.Task[object] | None = None
         self._closing: asyncio.Task[None] | None = None
         self._consumer = make_consumer(settings)
         self._worker = Worker(f"reader-{place.group_id if place else 'alone'}", self._consumer)
@@ -91,7 +91,7 @@ class KafkaSubscription(Subscription):
         self._assignment = frozenset(starts)
 
     async def poll(self, *, records_max: int = 10_000, timeout_s: float = 1.0) -> Batch:
-        assert not self._in_hook, "a hook must not poll"
+        self._check_outside_hook("poll")
         loop = asyncio.get_running_loop()
         end_s = loop.time() + timeout_s
         while True:
@@ -103,17 +103,21 @@ class KafkaSubscription(Subscription):
     async def _fetched(self, records_max: int, timeout_s: float) -> Batch:
         """What one look into librdkafka brings, or the one that a cancelled poll has left behind."""
         if self._fetching is None:
-            self._check_open("reading")
+            if self._closing is not None:
+                raise _closed("reading")
             self._fetching = self._worker.call(lambda: self._fetch(records_max, timeout_s))
         fetching = self._fetching
         await asyncio.wait([fetching])
         self._fetching = None
+        if fetching.cancelled():
+            raise _closed("reading")
         try:
             return fetching.result()
         except KafkaException as error:
             raise translate(error, "reading") from None
 
     async def seek(self, at: TopicPartition, offset: int) -> None:
+        self._check_outside_hook("seek")
         self._check_assigned([at])
         if self._fetching is not None:
             self._left = await self._fetched(0, 0)
@@ -161,6 +165,7 @@ class KafkaSubscription(Subscription):
         await self._call(store, doing)
 
     async def close(self, deadline_s: float = 10.0) -> None:
+        self._check_outside_hook("close")
         if self._closing is None:
             self._closing = asyncio.create_task(self._close(deadline_s))
         await asyncio.shield(self._closing)
@@ -174,10 +179,10 @@ class KafkaSubscription(Subscription):
                 "the broker did not take our leave in time; the session ends by itself",
                 extra={"action": "close_subscription", "deadline_s": deadline_s},
             )
+            if self._fetching is not None:
+                self._fetching.cancel()
         finally:
             self._worker.stop()
-        if self._fetching is not None:
-            await asyncio.wait([self._fetching])
         if self._hook_error is not None:
             raise self._hook_error
 
@@ -192,13 +197,16 @@ class KafkaSubscription(Subscription):
     async def _call(self, job: Callable[[Consumer], T], doing: str) -> T:
         self._check_open(doing)
         try:
-            return await self._worker.call(lambda: job(self._consumer))
+            return await self._worker.call(lambda: job(self._consumer), in_callback=True)
         except KafkaException as error:
             raise translate(error, doing) from None
 
     def _check_open(self, doing: str) -> None:
-        if self._closing is not None and not self._in_hook:
-            raise ClientClosedError(f"{doing}: the subscription was closed; open a new one")
+        if self._closing is not None and self._hook is None:
+            raise _closed(doing)
+
+    def _check_outside_hook(self, what: str) -> None:
+        assert self._hook is None or asyncio.current_task() is not self._hook, f"a hook must not {what}"
 
     # --- in the thread ------------------------------------------------------------------------
 
@@ -291,14 +299,23 @@ class KafkaSubscription(Subscription):
 
     def _run_hook(self, hook: Coroutine[Any, Any, T]) -> T | None:
         """A hook's answer; None where it raised: every poll raises that from now on."""
-        self._in_hook = True
+
+        async def run() -> T:
+            self._hook = asyncio.current_task()
+            try:
+                return await hook
+            finally:
+                self._hook = None
+
         try:
-            return self._worker.run_in_loop(hook)
+            return self._worker.run_in_loop(run())
         except Exception as error:  # noqa: BLE001  # every poll raises it, in the loop
             self._hook_error = error
             return None
-        finally:
-            self._in_hook = False
+
+
+def _closed(doing: str) -> ClientClosedError:
+    return ClientClosedError(f"{doing}: the subscription was closed; open a new one")
 
 
 def _kafka(partitions: Iterable[TopicPartition]) -> list[KafkaPartition]:

@@ -61,7 +61,8 @@ class MemorySubscription(Subscription):
         self._place = place
         self._positions: dict[TopicPartition, _Position] = {}
         self._hook_error: Exception | None = None
-        self._in_hook = False
+        self._hook: asyncio.Task[object] | None = None
+        self._settling = asyncio.Lock()
         self._closed = False
         self._begin(starts or {})
         if place is not None:
@@ -79,7 +80,7 @@ class MemorySubscription(Subscription):
         return self._closed
 
     async def poll(self, *, records_max: int = 10_000, timeout_s: float = 1.0) -> Batch:
-        assert not self._in_hook, "a hook must not poll"
+        self._check_outside_hook("poll")
         loop = asyncio.get_running_loop()
         end_s = loop.time() + timeout_s
         while True:
@@ -94,7 +95,9 @@ class MemorySubscription(Subscription):
         if not self._log.is_available:
             return Batch()
         if self._place is not None:
-            await self._settle(self._place)
+            async with self._settling:
+                self._check_open("reading")
+                await self._settle(self._place)
         return self._take(records_max)
 
     async def _wait(self, timeout_s: float) -> None:
@@ -129,6 +132,7 @@ class MemorySubscription(Subscription):
         return Batch(records, tuple(gaps), tuple(refusals))
 
     async def seek(self, at: TopicPartition, offset: int) -> None:
+        self._check_outside_hook("seek")
         self._check_open("seeking")
         position = self._assigned([at])[0]
         position.next_offset, position.is_refused = offset, False
@@ -144,7 +148,7 @@ class MemorySubscription(Subscription):
             position.is_paused = False
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
-        if not self._in_hook:
+        if self._hook is None:
             self._check_open("committing")
         if self._place is None:
             raise RefusedByBrokerError("a subscription without a group has nowhere to commit to")
@@ -153,21 +157,26 @@ class MemorySubscription(Subscription):
         self._place.group.commit(self._place.member, offsets)
 
     async def close(self, deadline_s: float = 10.0) -> None:  # noqa: ARG002  # nothing here waits
+        self._check_outside_hook("close")
         if self._closed:
             return
         self._closed = True
         if self._place is not None:
-            group, member = self._place.group, self._place.member
-            if not group.is_member(member):
-                await self._lose(self._place)
-            elif member.owned:
-                await self._revoke(self._place, set(member.owned))
-            group.leave(member)
-            self._log.wake()
+            async with self._settling:
+                await self._leave(self._place)
         if self._hook_error is not None:
             raise self._hook_error
 
     # --- the group ----------------------------------------------------------------------------
+
+    async def _leave(self, place: MemoryPlace) -> None:
+        group, member = place.group, place.member
+        if not group.is_member(member):
+            await self._lose(place)
+        elif member.owned:
+            await self._revoke(place, set(member.owned))
+        group.leave(member)
+        self._log.wake()
 
     async def _settle(self, place: MemoryPlace) -> None:
         """Give up and take over what the group has decided."""
@@ -214,14 +223,14 @@ class MemorySubscription(Subscription):
 
     async def _run_hook(self, hook: Coroutine[Any, Any, T]) -> T | None:
         """A hook's answer; None where it raised: every poll raises that from now on."""
-        self._in_hook = True
+        self._hook = asyncio.current_task()
         try:
             return await hook
         except Exception as error:  # noqa: BLE001  # every poll raises it
             self._hook_error = error
             return None
         finally:
-            self._in_hook = False
+            self._hook = None
 
     # --- positions ----------------------------------------------------------------------------
 
@@ -245,3 +254,6 @@ class MemorySubscription(Subscription):
     def _check_open(self, doing: str) -> None:
         if self._closed:
             raise ClientClosedError(f"{doing}: the subscription was closed; open a new one")
+
+    def _check_outside_hook(self, what: str) -> None:
+        assert self._hook is None or asyncio.current_task() is not self._hook, f"a hook must not {what}"

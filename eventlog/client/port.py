@@ -27,8 +27,8 @@ class GroupListener:
 
     The hooks run in the loop, one at a time, while the subscription polls or closes (or a membership
     serves). The group waits for them: a hook that takes longer than the poll interval loses the
-    membership. They may ask the queue, and `on_revoked` may commit; none may poll. What a hook raises
-    comes out of that poll and of every later one: close the subscription, and open a new one.
+    membership. They may ask the queue, and `on_revoked` may commit; none may poll, seek or close. What a
+    hook raises comes out of that poll and of every later one: close the subscription, and open a new one.
     """
 
     async def on_assigned(

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -25,12 +26,17 @@ class Worker:
 
     def __init__(self, name: str, client: object) -> None:
         self._loop = asyncio.get_running_loop()
-        self._jobs: SimpleQueue[Callable[[], object]] = SimpleQueue()
+        self._jobs: SimpleQueue[_Job] = SimpleQueue()
+        self._put_off: deque[_Job] = deque()
         self._stopping = False
         threading.Thread(target=self._work, args=(client,), name=name, daemon=True).start()
 
-    def call(self, job: Callable[[], T]) -> asyncio.Future[T]:
-        """Do a job in the thread; the future has its outcome. Called in the loop."""
+    def call(self, job: Callable[[], T], *, in_callback: bool = False) -> asyncio.Future[T]:
+        """Do a job in the thread; the future has its outcome. Called in the loop.
+
+        `in_callback`: it may be done while one of the client's callbacks waits for the loop. Polling and
+        closing may not: they would run further callbacks inside of it, or wait for it for ever.
+        """
         future: asyncio.Future[T] = self._loop.create_future()
 
         def run() -> None:
@@ -41,12 +47,12 @@ class Worker:
             else:
                 self.post(_fulfil, future, result)
 
-        self._jobs.put(run)
+        self._jobs.put(_Job(run, in_callback))
         return future
 
     def again(self, job: Callable[[], object]) -> None:
         """Do a job once more, after those that wait already. Called in the thread."""
-        self._jobs.put(job)
+        self._jobs.put(_Job(job, in_callback=False))
 
     def post(self, callback: Callable[..., object], *arguments: object) -> None:
         """Have the loop call this. Called in the thread; a closed loop hears nothing more."""
@@ -57,20 +63,25 @@ class Worker:
                 raise
 
     def run_in_loop(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop and wait for it, doing jobs meanwhile. Called in the thread.
+        """Run a coroutine in the loop and wait for it. Called in the thread, from the client's callbacks.
 
-        The coroutine may itself ask for jobs: they are done here, so that nobody waits for ever.
+        The coroutine may itself ask for jobs: those that may be are done meanwhile, so that nobody waits
+        for ever. The others are put off until the callback has returned.
         """
         done = threading.Event()
         future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
 
         def wake(_: object) -> None:
             done.set()
-            self._jobs.put(_nothing)
+            self._jobs.put(_Job(_nothing, in_callback=True))
 
         future.add_done_callback(wake)
         while not done.is_set():
-            self._jobs.get()()
+            job = self._jobs.get()
+            if job.in_callback:
+                job.run()
+            else:
+                self._put_off.append(job)
         return future.result()
 
     def stop(self) -> None:
@@ -79,11 +90,17 @@ class Worker:
         def end() -> None:
             self._stopping = True
 
-        self._jobs.put(end)
+        self._jobs.put(_Job(end, in_callback=True))
 
     def _work(self, client: object) -> None:  # noqa: ARG002  # holds it
-        while not self._stopping:
-            self._jobs.get()()
+        while self._put_off or not self._stopping:
+            job = self._put_off.popleft() if self._put_off else self._jobs.get()
+            job.run()
+
+
+class _Job(NamedTuple):
+    run: Callable[[], object]
+    in_callback: bool
 
 
 def _nothing() -> None:

@@ -23,6 +23,7 @@ from tests.clients.client import (
     Message,
     NoOffsetError,
     NothingCameError,
+    Taken,
 )
 
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
@@ -107,19 +108,20 @@ class AiokafkaMembership:
         self._consumer = consumer
         self._is_committing = is_committing
 
-    def take(self) -> list[tuple[int, int]]:
+    def take(self) -> Taken:
         """See `client.Membership`."""
         return self._runner.run(self._take())
 
-    async def _take(self) -> list[tuple[int, int]]:
+    async def _take(self) -> Taken:
         try:
             batches = await self._consumer.getmany(timeout_ms=POLL_MS)
         except KafkaError as error:
             if not error.retriable:
                 raise
-            return []  # a broker that is down is the user's to wait for
+            return Taken([], [])  # a broker that is down is the user's to wait for
         if not batches:
-            return []
+            return Taken([], [])
+        taken = [(at.partition, record.offset) for at, records in batches.items() for record in records]
         async with self._is_committing:  # free, so that nothing comes between the read and this
             try:
                 await self._consumer.commit({at: each[-1].offset + 1 for at, each in batches.items()})
@@ -127,8 +129,8 @@ class AiokafkaMembership:
                 for at, records in batches.items():
                     with contextlib.suppress(IllegalStateError):  # one that it owns no more
                         self._consumer.seek(at, records[0].offset)
-                return []
-        return [(at.partition, record.offset) for at, records in batches.items() for record in records]
+                return Taken([], taken)
+        return Taken(taken, [])
 
     def owned(self) -> set[int]:
         return {at.partition for at in self._consumer.assignment()}

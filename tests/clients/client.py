@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import attrs
 
@@ -73,14 +73,20 @@ class Writer(Protocol):
         ...
 
 
+class Taken(NamedTuple):
+    """What one look brought, as partition and offset of each record."""
+
+    committed: list[tuple[int, int]]
+    """The broker has acknowledged their commit."""
+    refused: list[tuple[int, int]]
+    """Their commit failed. They will be read again, unless the broker stored it and the answer was lost."""
+
+
 class Membership(Protocol):
     """A consumer in a group, to be used from one thread."""
 
-    def take(self) -> list[tuple[int, int]]:
-        """Partition and offset of the next records, if any come soon; committed when they are told.
-
-        What the broker did not let it commit is not told, and will be read again.
-        """
+    def take(self) -> Taken:
+        """The next records, if any come soon."""
         ...
 
     def owned(self) -> set[int]:

@@ -20,6 +20,7 @@ from tests.clients.client import (
     Message,
     NoOffsetError,
     NothingCameError,
+    Taken,
 )
 
 PROMPT = {"reconnect.backoff.ms": 20, "reconnect.backoff.max.ms": 100, "log_level": 0}
@@ -123,7 +124,7 @@ class ConfluentMembership:
         self._consumer = consumer
         self._topic = topic
 
-    def take(self) -> list[tuple[int, int]]:
+    def take(self) -> Taken:
         """See `client.Membership`."""
         taken: list[tuple[int, int]] = []
         for message in self._consumer.consume(500, POLL_MS / 1000):
@@ -131,7 +132,7 @@ class ConfluentMembership:
             if error is None and partition is not None and offset is not None:
                 taken.append((partition, offset))
         if not taken:
-            return []
+            return Taken([], [])
         nexts = {partition: offset + 1 for partition, offset in taken}
         try:
             self._consumer.commit(
@@ -141,8 +142,8 @@ class ConfluentMembership:
             for partition, offset in dict(reversed(taken)).items():
                 with contextlib.suppress(KafkaException):  # one that it owns no more
                     self._consumer.seek(TopicPartition(self._topic, partition, offset))
-            return []
-        return taken
+            return Taken([], taken)
+        return Taken(taken, [])
 
     def owned(self) -> set[int]:
         return {each.partition for each in self._consumer.assignment()}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from tests.clients.client import WAIT_S, Membership
+from tests.clients.client import WAIT_S, Membership, Taken
 
 
 class Ledger:
@@ -15,14 +15,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self.taken: Counter[tuple[int, int]] = Counter()
+        self.refused: set[tuple[int, int]] = set()
+        """What was in a commit that failed, at least once."""
         self.owned: dict[object, set[int]] = {}
         self.errors: list[BaseException] = []
         self._moved = threading.Condition()
 
-    def note(self, member: object, taken: Iterable[tuple[int, int]], owned: set[int] | None) -> None:
+    def note(self, member: object, taken: Taken, owned: set[int] | None) -> None:
         """What a member has taken, and owns now; None: it is gone."""
         with self._moved:
-            self.taken.update(taken)
+            self.taken.update(taken.committed)
+            self.refused.update(taken.refused)
             if owned is None:
                 self.owned.pop(member, None)
             else:
@@ -77,4 +80,4 @@ class Member:
         except BaseException as error:  # noqa: BLE001 (the test is told)
             self._ledger.fail(error)
         finally:
-            self._ledger.note(self, (), None)
+            self._ledger.note(self, Taken([], []), None)

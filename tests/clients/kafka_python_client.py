@@ -19,6 +19,7 @@ from tests.clients.client import (
     Message,
     NoOffsetError,
     NothingCameError,
+    Taken,
 )
 
 with warnings.catch_warnings():
@@ -118,14 +119,15 @@ class KafkaPythonMembership:
     def __init__(self, consumer: Any) -> None:
         self._consumer = consumer
 
-    def take(self) -> list[tuple[int, int]]:
+    def take(self) -> Taken:
         """See `client.Membership`."""
         try:
             polled = self._consumer.poll(timeout_ms=REBALANCE_MS)
         except KafkaConnectionError:  # a broker that is down is the user's to wait for
-            return []
+            return Taken([], [])
         if not polled:
-            return []
+            return Taken([], [])
+        taken = [(at.partition, record.offset) for at, records in polled.items() for record in records]
         try:
             self._consumer.commit(
                 {at: OffsetAndMetadata(records[-1].offset + 1, "", -1) for at, records in polled.items()}
@@ -134,8 +136,8 @@ class KafkaPythonMembership:
             for at, records in polled.items():
                 with contextlib.suppress(AssertionError, IllegalStateError):  # one that it owns no more
                     self._consumer.seek(at, records[0].offset)
-            return []
-        return [(at.partition, record.offset) for at, records in polled.items() for record in records]
+            return Taken([], taken)
+        return Taken(taken, [])
 
     def owned(self) -> set[int]:
         return {at.partition for at in self._consumer.assignment()}

@@ -129,7 +129,7 @@ def test_groups(admin: AdminClient, broker: LivingBroker, topic: str) -> None:
     with client.writer(topic) as writer:
         writer.write([Message(None, b"x", T0_MS)])
     with client.membership(topic, group) as member:
-        while not member.take():
+        while not member.take().committed:
             pass
         described = result_of(admin.describe_consumer_groups([group]))
         assert (ConsumerGroupState.STABLE, "range", 1) == (

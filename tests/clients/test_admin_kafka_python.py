@@ -79,7 +79,7 @@ def test_groups(admin: Any, broker: LivingBroker, topic: str) -> None:
     with client.writer(topic) as writer:
         writer.write([Message(None, b"x", T0_MS)])
     with client.membership(topic, group) as member:
-        while not member.take():
+        while not member.take().committed:
             pass
         described = admin.describe_groups([group])[group]
         assert ("Stable", "range", 1) == (

@@ -96,7 +96,7 @@ def test_group_lives_through_a_restart(make_client: type[Client], tmp_path: Path
     with living_broker(tmp_path) as broker:
         topic = broker.create_topic("t", PARTITIONS)
         client = make_client(broker.bootstrap)
-        with fed_group(broker, topic) as group:
+        with fed_group(broker, topic, loses_answers=True) as group:
             for _ in range(2):
                 group.join(client)
             group.wait_until_shared()

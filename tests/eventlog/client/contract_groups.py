@@ -187,6 +187,32 @@ class GroupContract:
         assert {} == await queue.committed(place.group)
         await queue.close()
 
+    async def test_closing_waits_for_a_hook_that_runs(self, place: Place) -> None:
+        """Who closes between a hook's beginning and its end leaves after it, and tells what goes."""
+        queue = await filled(place, 2, 1)
+        inside, go_on = asyncio.Event(), asyncio.Event()
+
+        class Slow(Watcher):
+            async def on_assigned(
+                self, partitions: Collection[TopicPartition]
+            ) -> Mapping[TopicPartition, int]:
+                inside.set()
+                await go_on.wait()
+                return await super().on_assigned(partitions)
+
+        listener = Slow()
+        member = await queue.join([place.topic], place.group, listener)
+        async with asyncio.timeout(WAIT_S):
+            serving = asyncio.create_task(member.serve())
+            await inside.wait()
+            closing = asyncio.create_task(member.close(WAIT_S))
+            await asyncio.sleep(0.3)  # what a close in the middle of the hook would need to get stuck
+            go_on.set()
+            await asyncio.gather(closing, serving)
+        assert ["assigned", "revoked"] == [what for what, _ in listener.told]
+        assert frozenset() == member.assignment
+        await queue.close()
+
     async def test_an_unknown_topic_is_an_error(self, place: Place) -> None:
         """Nobody waits for ever for partitions that do not exist."""
         queue = place.open()

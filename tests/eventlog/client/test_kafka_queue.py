@@ -10,7 +10,7 @@ from tests.eventlog.client.broker_process import BrokerProcess
 from tests.eventlog.client.contract_groups import GroupContract
 from tests.eventlog.client.contract_publishing import PublishingContract
 from tests.eventlog.client.contract_reading import ReadingContract
-from tests.eventlog.client.place import KafkaPlace, Place
+from tests.eventlog.client.place import KafkaPlace
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +35,3 @@ class TestReading(ReadingContract):
 
 class TestGroups(GroupContract):
     """`GroupContract` holds."""
-
-    @pytest.mark.long
-    async def test_members_that_do_not_read_share_the_partitions(self, place: Place) -> None:
-        """Not with every commit: on a busy machine it sometimes waits for ever, and why is not known yet."""
-        await super().test_members_that_do_not_read_share_the_partitions(place)
