@@ -7,6 +7,7 @@ import functools
 import inspect
 import os
 import random
+import signal
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -22,6 +23,11 @@ settings.register_profile(
 )
 settings.register_profile("long", settings.get_profile("commit"), max_examples=10_000)
 settings.load_profile("long" if LONG else "commit")
+
+
+def pytest_configure() -> None:
+    """A run in the background of a script is told to ignore ^C, and its children would be too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
