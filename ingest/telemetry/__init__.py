@@ -1,0 +1,1 @@
+"""What a GPU tells: samples, the DCGM fields' catalogue, events, and their encoding."""

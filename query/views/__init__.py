@@ -1,0 +1,1 @@
+"""Views: what people query, folded from the log; they can be thrown away and made anew."""
