@@ -12,7 +12,8 @@ How the modules stand to each other, lowest first:
     admin                                   blocking calls, for commands
     kafka_reading, kafka_publisher,
     kafka_subscription, kafka_queue         the log behind a Kafka-protocol cluster
-    polled_membership, log_end, opening     on top of both
+    polled_membership, log_end,
+    past_damage, opening                    on top of both
 
 This is all of `eventlog` that other packages may import.
 """

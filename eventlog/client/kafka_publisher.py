@@ -75,9 +75,24 @@ class KafkaPublisher(Publisher):
                     list(record.headers) or None,
                 )
         except (KafkaException, BufferError) as error:
-            # The outbox has checked what can be checked: this producer is of no use any more.
-            self._fail(self._translated(error))
-            raise self._failure or error from None
+            raise self._unusable(error) from None
+        return delivery
+
+    def publish_run(
+        self, partition: int, keys: Sequence[bytes], values: Sequence[bytes], timestamp_ms: int
+    ) -> Delivery:
+        self._check()
+        delivery = self._outbox.add_run(partition, keys, values)
+        produce, topic, last = self._producer.produce, self.topic.name, len(values) - 1
+        try:
+            # librdkafka's own batch call takes no timestamps.
+            for key, value in zip(keys[:last], values[:last], strict=True):
+                produce(topic, value, key, partition, None, None, timestamp_ms)
+            if values:
+                answer = partial(self._on_delivery, delivery, partition)
+                produce(topic, values[last], keys[last], partition, answer, None, timestamp_ms)
+        except (KafkaException, BufferError) as error:
+            raise self._unusable(error) from None
         return delivery
 
     def _callbacks(
@@ -85,6 +100,12 @@ class KafkaPublisher(Publisher):
     ) -> dict[int, Callable[[KafkaError | None, Message], None]]:
         answer = partial(self._on_delivery, delivery)
         return {index: partial(answer, partition) for partition, index in last_index.items()}
+
+    def _unusable(self, error: KafkaException | BufferError) -> EventLogError:
+        """The outbox has checked what can be checked: this producer is of no use any more."""
+        failure = self._translated(error)
+        self._fail(failure)
+        return self._failure or failure
 
     def _translated(self, error: KafkaException | BufferError) -> EventLogError:
         doing = f"publishing to {self.topic.name!r}"

@@ -12,6 +12,7 @@ from eventlog.client.admin import KafkaAdmin
 from eventlog.client.description import ClusterDescription, TopicDescription, TopicPartition, Watermarks
 from eventlog.client.errors import (
     ClientClosedError,
+    InvalidTopicError,
     TopicExistsError,
     UndeliveredError,
     UnknownTopicError,
@@ -26,6 +27,9 @@ from eventlog.client.worker import Worker
 
 _ALONE = "gputail-alone"
 """librdkafka wants a group name even where no group is joined."""
+
+_OUR_SETTINGS = "gputail."
+"""Settings of our broker; another cluster refuses to make a topic with them."""
 
 T = TypeVar("T")
 
@@ -64,10 +68,19 @@ class KafkaMessageQueue(MessageQueue):
             with suppress(UnknownTopicError):
                 return self._admin.describe_topic(name)
             with suppress(TopicExistsError):  # somebody else made it in between
-                self._admin.create_topic(name, partitions, settings)
+                self._create(name, partitions, settings or {})
             return self._admin.describe_topic(name)
 
         return await self._ask(ensure)
+
+    def _create(self, name: str, partitions: int, settings: Mapping[str, str]) -> None:
+        everybodys = {key: value for key, value in settings.items() if not key.startswith(_OUR_SETTINGS)}
+        try:
+            self._admin.create_topic(name, partitions, settings)
+        except InvalidTopicError:
+            if len(everybodys) == len(settings):
+                raise
+            self._admin.create_topic(name, partitions, everybodys)
 
     async def publisher(self, topic: str) -> KafkaPublisher:
         described = await self.describe_topic(topic)

@@ -145,14 +145,14 @@ class KafkaSubscription(Subscription):
         await self._call(lambda consumer: consumer.resume(wanted), "resuming")
         self._paused -= set(_ours(wanted))
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, int], metadata: str = "") -> None:
         if self._place is None:
             raise RefusedByBrokerError("a subscription without a group has nowhere to commit to")
         self._check_assigned(offsets)
         if not offsets:
             return
         doing = f"committing for the group {self._place.group_id!r}"
-        wanted = [KafkaPartition(at.topic, at.partition, offset) for at, offset in offsets.items()]
+        wanted = [KafkaPartition(at.topic, at.partition, offset, metadata) for at, offset in offsets.items()]
 
         def store(consumer: Consumer) -> None:
             if self._is_stale():

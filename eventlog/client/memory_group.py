@@ -35,6 +35,8 @@ class MemoryGroup:
         self.group_id = group_id
         self.generation = 0
         self.committed: dict[TopicPartition, int] = {}
+        self.metadata: dict[TopicPartition, str] = {}
+        """What was said with each committed offset."""
         self._members: list[MemoryMember] = []
 
     def join(self, member: MemoryMember) -> None:
@@ -63,13 +65,14 @@ class MemoryGroup:
         held = {at for other in self._members if other is not member for at in other.owned}
         return member.target - member.owned - held
 
-    def commit(self, member: MemoryMember, offsets: Mapping[TopicPartition, int]) -> None:
+    def commit(self, member: MemoryMember, offsets: Mapping[TopicPartition, int], metadata: str = "") -> None:
         """Store next offsets; StaleGenerationError where the member does not own a partition."""
         if member not in self._members or not member.owned.issuperset(offsets):
             raise StaleGenerationError(
                 f"committing for the group {self.group_id!r}: it has moved on without us; poll again"
             )
         self.committed.update(offsets)
+        self.metadata.update(dict.fromkeys(offsets, metadata))
 
     def _share(self) -> None:
         self.generation += 1

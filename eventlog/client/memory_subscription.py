@@ -147,14 +147,14 @@ class MemorySubscription(Subscription):
         for position in self._assigned(partitions):
             position.is_paused = False
 
-    async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
+    async def commit(self, offsets: Mapping[TopicPartition, int], metadata: str = "") -> None:
         if self._hook is None:
             self._check_open("committing")
         if self._place is None:
             raise RefusedByBrokerError("a subscription without a group has nowhere to commit to")
         self._assigned(offsets)
         self._log.check_available(f"committing for the group {self._place.group.group_id!r}")
-        self._place.group.commit(self._place.member, offsets)
+        self._place.group.commit(self._place.member, offsets, metadata)
 
     async def close(self, deadline_s: float = 10.0) -> None:  # noqa: ARG002  # nothing here waits
         self._check_outside_hook("close")

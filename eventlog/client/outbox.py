@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from operator import add
 
 import attrs
 
@@ -59,9 +60,7 @@ class Outbox:
                 key = record.key
                 partition = self._next_partition if key is None else partition_of(key, count)
             elif not 0 <= partition < count:
-                raise InvalidRecordError(
-                    f"there is no partition {partition} of {self._topic!r}; it has {count}, from 0"
-                )
+                raise self._no_partition(partition)
             last_index[partition] = index
             partitions.append(partition)
         self._next_partition = (self._next_partition + 1) % count
@@ -82,10 +81,31 @@ class Outbox:
         self._check(len(records), sum(sizes.values()), largest)
         delivery = Delivery(counts)
         for partition, count in counts.items():
-            self._parts[delivery, partition] = count, sizes[partition]
-        self.records += len(records)
-        self.bytes += sum(sizes.values())
+            self._count_in(delivery, partition, count, sizes[partition])
         return delivery
+
+    def add_run(self, partition: int, keys: Sequence[bytes], values: Sequence[bytes]) -> Delivery:
+        """The same for a run of records of one partition, without headers."""
+        assert len(keys) == len(values)
+        if not 0 <= partition < self._partitions:
+            raise self._no_partition(partition)
+        sizes = list(map(add, map(len, keys), map(len, values)))
+        size = sum(sizes) + RECORD_OVERHEAD_BYTES * len(sizes)
+        self._check(len(sizes), size, max(sizes, default=0) + RECORD_OVERHEAD_BYTES)
+        delivery = Delivery({partition: len(sizes)} if sizes else {})
+        if sizes:
+            self._count_in(delivery, partition, len(sizes), size)
+        return delivery
+
+    def _count_in(self, delivery: Delivery, partition: int, count: int, size: int) -> None:
+        self._parts[delivery, partition] = count, size
+        self.records += count
+        self.bytes += size
+
+    def _no_partition(self, partition: int) -> InvalidRecordError:
+        return InvalidRecordError(
+            f"there is no partition {partition} of {self._topic!r}; it has {self._partitions}, from 0"
+        )
 
     def _check(self, count: int, size: int, largest: int) -> None:
         limits = self._limits

@@ -8,9 +8,9 @@ import attrs
 
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import CorruptRangeError, OffsetOutOfRangeError
+from eventlog.client.past_damage import next_readable
 from eventlog.client.port import MessageQueue, Subscription
 from eventlog.client.record import Record, Refusal
-from eventlog.remote.tail.past_damage import next_readable
 
 POLL_S = 0.5
 RECORDS_MAX = 1_000

@@ -106,6 +106,43 @@ class PublishingContract:
         assert {0: 0} == await publisher.publish([NewRecord(b"first", partition=0)]).wait()
         await queue.close()
 
+    async def test_a_run_is_stored_as_its_records_would_be(self, place: Place) -> None:
+        """Columns of one partition and time become records; runs and batches keep their order."""
+        queue = place.open()
+        await queue.ensure_topic(place.topic, 2)
+        publisher = await queue.publisher(place.topic)
+        keys, values = [b"a", b"", b"c"], [b"1", b"2", b""]
+        run = publisher.publish_run(1, keys, values, 1_700_000_000_123)
+        batch = publisher.publish([NewRecord(b"4", b"d", 1, 1_700_000_000_124)])
+        assert {1: 2} == await run.wait()
+        assert {1: 3} == await batch.wait()
+        assert {1: 3} == run.record_counts
+        subscription = await queue.read({place.at(1): 0})
+        found = [(r.key, r.value, r.timestamp_ms) for r in await read_records(subscription, 4)]
+        stamped = [(key, value, 1_700_000_000_123) for key, value in zip(keys, values, strict=True)]
+        assert [*stamped, (b"d", b"4", 1_700_000_000_124)] == found
+        assert {} == await publisher.publish_run(0, [], [], 0).wait()
+        assert 0 == publisher.pending_records
+        await queue.close()
+
+    async def test_a_run_is_taken_whole_or_not_at_all(self, place: Place) -> None:
+        """Too large a record, too many, no such partition, no room: nothing of the run is stored."""
+        queue = place.open(limits=OutboxLimits(records_max=10, record_bytes_max=1_000))
+        await queue.ensure_topic(place.topic, 1)
+        publisher = await queue.publisher(place.topic)
+        for partition, values in ((0, [b"good", b"x" * 1_001]), (1, [b"x"]), (0, [b"x"] * 11)):
+            with pytest.raises(InvalidRecordError):
+                publisher.publish_run(partition, [b""] * len(values), values, 1)
+        assert {0: 0} == await publisher.publish_run(0, [b"k"], [b"x" * 999], 1).wait()
+        place.go_away()
+        waiting = publisher.publish_run(0, [b""] * 10, [b"w"] * 10, 1)
+        with pytest.raises(QueueFullError):
+            publisher.publish_run(0, [b""], [b"no"], 1)
+        place.come_back()
+        async with asyncio.timeout(WAIT_S):
+            assert {0: 10} == await waiting.wait()
+        await queue.close()
+
     async def test_nothing_is_dropped_while_the_broker_is_away(self, place: Place) -> None:
         """The bounded buffer fills, says so, and empties in order when the broker is back."""
         queue = place.open(limits=OutboxLimits(records_max=100))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from eventlog.client.errors import InvalidTopicError
 from tests.eventlog.client.broker_process import BrokerProcess
 from tests.eventlog.client.contract_groups import GroupContract
 from tests.eventlog.client.contract_publishing import PublishingContract
@@ -35,3 +36,13 @@ class TestReading(ReadingContract):
 
 class TestGroups(GroupContract):
     """`GroupContract` holds."""
+
+
+async def test_a_setting_of_ours_is_left_out_where_it_is_not_known(place: KafkaPlace) -> None:
+    """Another cluster knows none of them; its own settings are still refused by their names."""
+    queue = place.open()
+    settings = {"gputail.not-known": "1", "retention.ms": "60000"}
+    assert 2 == (await queue.ensure_topic(place.topic, 2, settings)).partitions
+    with pytest.raises(InvalidTopicError):
+        await queue.ensure_topic(f"{place.topic}-other", 2, {"no.such": "1"})
+    await queue.close()

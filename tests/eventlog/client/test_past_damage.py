@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventlog.remote.tail.past_damage import search
+from eventlog.client.past_damage import search
 
 
 class Log:
