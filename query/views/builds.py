@@ -1,0 +1,138 @@
+"""The builds of a folder of views, and which of them is read.
+
+    DIR/lock                   flock of whoever makes a build or changes CURRENT
+    DIR/CURRENT                the name of the build that is read; replaced as a whole
+    DIR/<build>/view.sqlite    one build and SQLite's files of it; its name is <number>-<random>
+    DIR/unfinished-*           a build that somebody was making when killed; removed by the next one
+
+A build appears by a rename once it is whole, and is read once CURRENT names it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from query.views.errors import BadViewsError, ViewUnavailableError
+
+DATABASE_NAME: Final = "view.sqlite"
+_CURRENT: Final = "CURRENT"
+_LOCK: Final = "lock"
+_UNFINISHED: Final = "unfinished-"
+_NAME: Final = re.compile(r"([0-9]{6})-[0-9a-f]{8}")
+
+
+def database_of(folder: Path, build_name: str) -> Path:
+    """Where a build's database is."""
+    return folder / build_name / DATABASE_NAME
+
+
+def current_build(folder: Path) -> str | None:
+    """The name of the build that is read; None where there is none yet.
+
+    Raises:
+        BadViewsError: CURRENT does not name a build.
+        ViewUnavailableError: it cannot be read.
+    """
+    path = folder / _CURRENT
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    except NotADirectoryError as error:
+        raise BadViewsError(f"{folder} is no folder; choose another place for the views") from error
+    except OSError as error:
+        raise ViewUnavailableError(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        name = os.read(fd, 64).decode("ascii", "replace").strip()
+    finally:
+        os.close(fd)
+    if not _NAME.fullmatch(name):
+        raise BadViewsError(f"{path} names no build ({name!r}); make the views anew with `gputail replay`")
+    return name
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Be the only one to make builds and to change CURRENT; the folder is made where there is none.
+
+    Raises:
+        BadViewsError: the folder cannot be made, written or locked, or holds something else.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _refuse_foreign(folder)
+        fd = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise BadViewsError(
+            f"views cannot be kept in {folder}: {error.strerror}; choose a folder that can be written"
+        ) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+        except OSError as error:
+            raise BadViewsError(
+                f"the file system of {folder} cannot lock files ({error.strerror}); choose a local one"
+            ) from error
+        yield
+    finally:
+        os.close(fd)
+
+
+def _refuse_foreign(folder: Path) -> None:
+    names = {path.name for path in folder.iterdir()} - {_LOCK}
+    foreign = {
+        name for name in names if not name.startswith((_UNFINISHED, _CURRENT)) and not _NAME.fullmatch(name)
+    }
+    if foreign:
+        raise BadViewsError(
+            f"{folder} holds something else than views ({min(foreign)}); choose an empty folder for them"
+        )
+
+
+def begin(folder: Path) -> tuple[str, Path]:
+    """Name and unfinished folder of a new build. Whoever calls holds the lock."""
+    numbers = [0]
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(_UNFINISHED):
+            shutil.rmtree(path)
+        elif _NAME.fullmatch(path.name):
+            numbers.append(int(path.name[:6]))
+    # Never the name of an earlier build, though the folder be emptied: readers tell builds by their names.
+    name = f"{max(numbers) + 1:06d}-{secrets.token_hex(4)}"
+    unfinished = folder / f"{_UNFINISHED}{name}"
+    unfinished.mkdir()
+    return name, unfinished
+
+
+def finish(folder: Path, name: str, unfinished: Path) -> None:
+    """Let the build appear, durably. Whoever calls holds the lock."""
+    for path in sorted(unfinished.iterdir()):
+        _sync(path)
+    _sync(unfinished)
+    unfinished.rename(folder / name)
+    _sync(folder)
+
+
+def make_current(folder: Path, name: str) -> None:
+    """Have this build read from now on, durably. Whoever calls holds the lock."""
+    path, beside = folder / _CURRENT, folder / f"{_CURRENT}.unfinished"
+    beside.write_text(f"{name}\n", encoding="ascii")
+    _sync(beside)
+    beside.rename(path)
+    _sync(folder)
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

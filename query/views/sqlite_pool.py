@@ -1,0 +1,98 @@
+"""Connections of a reader to the build that is current, shared by threads."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+from typing import Final
+
+import apsw
+
+from query.views.errors import ViewUnavailableError
+from query.views.model import Build
+from query.views.sqlite_connection import plain_errors, snapshot
+from query.views.sqlite_folder import SQLiteFolder
+from query.views.sqlite_names import Names
+
+_IDLE_MAX: Final = 8
+
+
+class ReadBuild:
+    """One build as readers use it: idle connections, and what is known of its dictionaries."""
+
+    def __init__(self, build: Build, path: Path) -> None:
+        self.build = build
+        self.path = path
+        self.names = Names()
+        self.idle: list[apsw.Connection] = []
+
+
+class Reading:
+    """A connection that is borrowed, and the build it belongs to."""
+
+    def __init__(self, read_build: ReadBuild, connection: apsw.Connection) -> None:
+        self.build = read_build.build
+        self.names = read_build.names
+        self.connection = connection
+        self._path = read_build.path
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """What is read inside is of one moment."""
+        with plain_errors(self._path), snapshot(self.connection):
+            yield
+
+
+class ReadPool:
+    """Lends connections to the current build. Safe in any threads."""
+
+    def __init__(self, folder: SQLiteFolder) -> None:
+        self._folder = folder
+        self._lock = Lock()
+        self._current: ReadBuild | None = None
+        self._is_closed = False
+
+    @contextmanager
+    def reading(self) -> Iterator[Reading]:
+        """A connection to the build that is current now, for as long as the block lasts."""
+        name = self._folder.current()
+        read_build, connection = self._borrowed(name)
+        try:
+            yield Reading(read_build, connection)
+        finally:
+            self._give_back(read_build, connection)
+
+    def close(self) -> None:
+        """Close all that are idle; those that are lent are closed when they come back."""
+        with self._lock:
+            self._is_closed = True
+            self._let_go()
+
+    def _borrowed(self, name: str) -> tuple[ReadBuild, apsw.Connection]:
+        with self._lock:
+            if self._is_closed:
+                raise ViewUnavailableError("this reader of the views is closed; open another one")
+            current = self._current
+            if current is not None and current.build.name == name and current.idle:
+                return current, current.idle.pop()
+        build, path, connection = self._folder.open_for_reading(name)
+        with self._lock:
+            if self._current is None or self._current.build != build:
+                self._let_go()
+                self._current = ReadBuild(build, path)
+            return self._current, connection
+
+    def _give_back(self, read_build: ReadBuild, connection: apsw.Connection) -> None:
+        with self._lock:
+            if not self._is_closed and read_build is self._current and len(read_build.idle) < _IDLE_MAX:
+                read_build.idle.append(connection)
+                return
+        connection.close()
+
+    def _let_go(self) -> None:
+        if self._current is not None:
+            for connection in self._current.idle:
+                connection.close()
+            self._current = None

@@ -1,0 +1,48 @@
+"""The contracts, over views in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from query.views.memory import shared_views
+from tests.query.views.contract_applying import CheckpointContract, WriterContract
+from tests.query.views.contract_entries import EntriesContract
+from tests.query.views.contract_gpus import GpuContract
+from tests.query.views.contract_maintaining import MaintenanceContract
+from tests.query.views.place import PROJECTIONS, MemoryPlace
+
+
+@pytest.fixture
+def place() -> Iterator[MemoryPlace]:
+    place = MemoryPlace()
+    yield place
+    place.close()
+
+
+class TestEntries(EntriesContract):
+    """`EntriesContract` holds."""
+
+
+class TestGpus(GpuContract):
+    """`GpuContract` holds."""
+
+
+class TestCheckpoints(CheckpointContract):
+    """`CheckpointContract` holds."""
+
+
+class TestWriters(WriterContract):
+    """`WriterContract` holds."""
+
+
+class TestMaintenance(MaintenanceContract):
+    """`MaintenanceContract` holds."""
+
+
+def test_views_are_shared_by_name() -> None:
+    """The same name gives the same views, another one others."""
+    shared_views("one").writer(projections=PROJECTIONS)
+    assert shared_views("one").reader().status().build.projections == PROJECTIONS
+    assert shared_views("one") is not shared_views("two")

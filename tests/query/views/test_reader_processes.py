@@ -1,0 +1,104 @@
+"""Views in a folder, shared by processes: readers while writers write, and writers that are killed."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import sys
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.query.views.answers import read
+from tests.query.views.known_log import BATCH_RECORDS, GPU_COUNT, PARTITIONS, KnownView, entry_count, gpu_id
+from tests.query.views.sqlite_place import SqlitePlace
+
+ROOT = Path(__file__).parents[3]
+WAL_BYTES_MAX = 16 * 2**20
+"""Less than what is written meanwhile."""
+END_S_MAX = 30.0
+
+
+@contextmanager
+def running(module: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A program of this folder; killed if it is still there at the end."""
+    command = [sys.executable, "-m", f"tests.query.views.{module}", str(folder)]
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def ended(process: subprocess.Popen[str]) -> str:
+    """What a program has printed since, once it was told to end; what it complained of fails the test."""
+    out, complaints = process.communicate(timeout=END_S_MAX)
+    assert (0, "") == (process.returncode, complaints)
+    return out
+
+
+def check_view(place: SqlitePlace, acknowledged: int, numbers: Iterable[int] = range(GPU_COUNT)) -> None:
+    """The view is what its checkpoint says, which is not before what was acknowledged.
+
+    All entries are counted; those of the GPUs with these numbers are compared.
+    """
+    reader = place.reader()
+    as_of = reader.as_of()
+    assert set(PARTITIONS) == set(as_of)
+    assert 1 == len(set(as_of.values()))
+    assert as_of[0] >= acknowledged
+    for number in range(GPU_COUNT):
+        assert entry_count(as_of[0]) == sum(map(len, reader.entries(gpu_id(number))))
+    for known in map(KnownView, numbers):
+        assert known.entries(as_of) == read(reader, known.gpu_id)
+        assert known.latest(as_of[0]) == list(reader.latest_of_gpu(known.gpu_id))
+    reader.close()
+
+
+@pytest.mark.parametrize("batches", [300, pytest.param(8_000, marks=pytest.mark.long)])
+def test_processes_read_while_others_write(tmp_path: Path, batches: int) -> None:
+    """Every answer is whole while rows are applied and compacted; the write-ahead log stays bounded."""
+    place = SqlitePlace(tmp_path / "views")
+    place.writer().close()
+    with (
+        running("write", place.folder) as writer,
+        running("watch", place.folder) as first,
+        running("watch", place.folder) as second,
+    ):
+        assert writer.stdout is not None
+        wal_bytes = 0
+        for line in writer.stdout:
+            sizes = [path.stat().st_size for path in place.folder.rglob("*-wal")]
+            wal_bytes = max(wal_bytes, *sizes)
+            if int(line) >= batches * BATCH_RECORDS:
+                break
+        rounds = [int(ended(watcher)) for watcher in (first, second)]
+        ended(writer)
+    assert all(count >= GPU_COUNT for count in rounds)
+    assert 0 < wal_bytes < WAL_BYTES_MAX
+    check_view(place, batches * BATCH_RECORDS)
+
+
+@pytest.mark.parametrize("rounds", [20, pytest.param(300, marks=pytest.mark.long)])
+def test_a_killed_writer_leaves_a_whole_view(tmp_path: Path, seed: int, rounds: int) -> None:
+    """After `kill -9` the view opens, holds what was acknowledged, and its rows are its checkpoint's."""
+    draw = random.Random(seed)
+    place = SqlitePlace(tmp_path / "views")
+    acknowledged = 0
+    for _ in range(rounds):
+        with running("write", place.folder) as writer:
+            assert writer.stdout is not None
+            lines = [writer.stdout.readline()]  # it has started
+            killer = threading.Timer(draw.uniform(0, 0.05), writer.kill)
+            killer.start()
+            lines += writer.stdout.readlines()
+            killer.join()
+        acknowledged = max(acknowledged, *(int(line) for line in lines if line.endswith("\n")))
+        check_view(place, acknowledged, [draw.randrange(GPU_COUNT)])
+    check_view(place, acknowledged)

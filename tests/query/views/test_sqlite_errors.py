@@ -1,0 +1,238 @@
+"""What the world does to a database: each is one line of a ViewError, and nothing is half done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from query.views import sqlite_connection
+from query.views.errors import BadViewsError, ViewError, ViewUnavailableError
+from query.views.sqlite_connection import open_for_reading, open_for_writing, plain_errors
+from query.views.sqlite_folder import SQLiteFolder
+from query.views.sqlite_writer import SQLiteViewWriter
+from query.views.store import ViewReader
+from tests.query.views.answers import entries_of, read, settle
+from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID, Feed, Fleet
+from tests.query.views.place import PROJECTIONS
+from tests.query.views.sqlite_place import SqlitePlace
+
+FLEET = Fleet(5)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[SqlitePlace]:
+    place = SqlitePlace(tmp_path / "views")
+    yield place
+    place.close()
+
+
+def database(place: SqlitePlace) -> Path:
+    [path] = place.folder.glob("*/view.sqlite")
+    return path
+
+
+def fill(place: SqlitePlace) -> Feed:
+    """Some telemetry, in tails and blocks, and nobody that has it open."""
+    feed = Feed()
+    writer = place.writer()
+    for first in range(0, 40, 10):
+        list(FLEET.ticks(feed, 10, first=first))
+        writer.apply(feed.batch())
+        if first == 20:
+            settle(writer, SEEN_MS)
+    writer.close()
+    return feed
+
+
+def read_all(reader: ViewReader) -> None:
+    for gpu in reader.gpus():
+        reader.gpu(gpu.id)
+        read(reader, gpu.id)
+        reader.latest_of_gpu(gpu.id)
+    for use in reader.metrics():
+        reader.latest_of_metric(use.metric.name)
+    reader.status()
+
+
+def check_refusals(place: SqlitePlace) -> int:
+    """Reading and writing work, or are refused in a line that names the file; how many were refused."""
+    refusals = []
+    reader = place.reader()
+    try:
+        read_all(reader)
+    except ViewError as error:
+        refusals.append(error)
+    finally:
+        reader.close()
+    try:
+        writer = place.writer()
+        writer.partition_states(TOPIC, TOPIC_ID)
+        settle(writer, SEEN_MS)
+        writer.close()
+    except ViewError as error:
+        refusals.append(error)
+    for refusal in refusals:
+        assert "view.sqlite" in str(refusal)
+        assert "\n" not in str(refusal)
+    return len(refusals)
+
+
+# --- damage ------------------------------------------------------------------------------------
+
+
+def test_a_database_that_was_cut(place: SqlitePlace) -> None:
+    """At each page: readers and writers say so."""
+    fill(place)
+    path = database(place)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 4096):
+        path.write_bytes(whole[:length])
+        assert check_refusals(place) > 0
+
+
+def test_a_database_with_pages_of_noise(place: SqlitePlace) -> None:
+    """Each page in turn: an answer, or a refusal; never another error."""
+    fill(place)
+    path = database(place)
+    whole = path.read_bytes()
+    refused = 0
+    for start in range(0, len(whole), 4096):
+        noise = bytes(byte ^ 0x5A for byte in whole[start : start + 4096])
+        path.write_bytes(whole[:start] + noise + whole[start + 4096 :])
+        refused += check_refusals(place) > 0
+    assert 3 * refused > len(whole) // 4096  # most others are of indexes that no question needs
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be one" * 200])
+def test_a_file_that_is_no_database(place: SqlitePlace, content: bytes) -> None:
+    """Is not taken for a view."""
+    fill(place)
+    database(place).write_bytes(content)
+    with pytest.raises(BadViewsError, match="`gputail replay`"):
+        place.reader().gpus()
+
+
+def test_a_database_of_somebody_else(place: SqlitePlace) -> None:
+    """Even one with the right name."""
+    fill(place)
+    path = database(place)
+    path.unlink()
+    connection = apsw.Connection(str(path))
+    connection.execute("CREATE TABLE view (x)")
+    connection.close()
+    with pytest.raises(BadViewsError, match="is no view of gputail"):
+        place.writer()
+
+
+def test_a_database_that_is_gone(place: SqlitePlace) -> None:
+    """Though CURRENT names it."""
+    fill(place)
+    database(place).unlink()
+    with pytest.raises(ViewUnavailableError, match="cannot be opened"):
+        place.reader().gpus()
+
+
+# --- writing -----------------------------------------------------------------------------------
+
+
+def test_a_reader_cannot_write(place: SqlitePlace) -> None:
+    """Whatever it is told."""
+    fill(place)
+    connection = open_for_reading(database(place))
+    for sql in ("DELETE FROM tails", "PRAGMA query_only = 0; DELETE FROM tails", "CREATE TABLE x (y)"):
+        with pytest.raises(apsw.ReadOnlyError):
+            connection.execute(sql)
+    connection.close()
+
+
+def test_a_full_disk(place: SqlitePlace) -> None:
+    """Is a line; nothing of the batch is there, its names neither; it is applied once there is room."""
+    feed = fill(place)
+    path = database(place)
+    before = read(place.reader(), FLEET.gpu_id(0))
+    folder = SQLiteFolder(place.folder)
+    connections: list[apsw.Connection] = []
+
+    class SmallFolder(SQLiteFolder):
+        def open_for_writing(self, *arguments: object) -> tuple[object, Path, apsw.Connection]:  # type: ignore[override]
+            build, found, connection = folder.open_for_writing(*arguments)  # type: ignore[arg-type]
+            connections.append(connection)
+            return build, found, connection
+
+    writer = SQLiteViewWriter(SmallFolder(place.folder), projections=PROJECTIONS)
+    connections[0].pragma("max_page_count", connections[0].pragma("page_count"))
+    big = Fleet(300, seed=9)
+    rows = [row for tick in big.ticks(feed, 20) for row in tick]
+    changes = feed.batch()
+    with pytest.raises(ViewUnavailableError, match=f"the disk of {path} is full"):
+        writer.apply(changes)
+    assert before == read(place.reader(), FLEET.gpu_id(0))
+    assert place.reader().gpu(big.gpu_id(0)) is None
+
+    # Another process gives the numbers that were rolled back to other GPUs.
+    other, others = Feed(topic_id=TOPIC_ID), Fleet(3, seed=7, partitions=1)
+    other.ends = {9: 0}
+    other_rows = []
+    for number in range(3):
+        other_rows += other.event(others.gpu_id(number), 5, {"X": number}, partition=9)
+    place.writer().apply(other.batch())
+
+    connections[0].pragma("max_page_count", 1_000_000)
+    writer.apply(changes)
+    for fleet, expected in ((big, rows), (others, other_rows)):
+        for number in range(3):
+            gpu_id = fleet.gpu_id(number)
+            mine = [row for row in expected if row.gpu_id == gpu_id]
+            assert entries_of(mine) == read(place.reader(), gpu_id)
+    writer.close()
+
+
+def test_a_writer_that_is_kept_waiting(place: SqlitePlace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Gives up after a while, says so, and succeeds later."""
+    monkeypatch.setattr(sqlite_connection, "BUSY_MS_MAX", 20)
+    feed = fill(place)
+    writer = place.writer()
+    list(FLEET.ticks(feed, 1, first=40))
+    changes = feed.batch()
+    blocker = open_for_writing(database(place))
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(ViewUnavailableError, match=r"in use by other processes .*; try again") as refusal:
+        writer.apply(changes)
+    assert refusal.value.retriable
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    writer.apply(changes)
+
+
+def test_a_reader_that_stands_still_lets_writers_go_on(
+    place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It holds the WAL, which is begun anew once it has gone; writers wait for it in vain only briefly."""
+    monkeypatch.setattr(sqlite_connection, "_CHECKPOINT_PAGES", 20)
+    monkeypatch.setattr(sqlite_connection, "_RESTART_PAGES", 40)
+    monkeypatch.setattr(sqlite_connection, "_RESTART_MS_MAX", 10)
+    feed, writer = fill(place), place.writer()
+    standing = open_for_reading(database(place))
+    standing.execute("BEGIN")
+    standing.execute("SELECT count(*) FROM tails").fetchall()
+    wal = database(place).with_name("view.sqlite-wal")
+    sizes = []
+    for tick in range(40, 100):
+        if tick == 70:
+            standing.close()
+        list(FLEET.ticks(feed, 1, first=tick))
+        writer.apply(feed.batch())
+        sizes.append(wal.stat().st_size)
+    assert sizes[-1] == sizes[35]
+    assert sizes[29] > sizes[0]
+
+
+def test_any_error_of_sqlite_becomes_a_line(tmp_path: Path) -> None:
+    """Those that no test can bring about, too."""
+    kinds = [kind for kind in vars(apsw).values() if isinstance(kind, type) and issubclass(kind, apsw.Error)]
+    for kind in kinds:
+        with pytest.raises(ViewError, match=r"view.sqlite"), plain_errors(tmp_path / "view.sqlite"):
+            raise kind("what SQLite says")
