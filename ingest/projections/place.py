@@ -1,0 +1,57 @@
+"""Where a fold stands in a partition, and where a batch of records has moved it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import attrs
+
+OriginMark = tuple[int, int]
+"""(pass, row): what only grows within a partition and source."""
+
+
+@attrs.frozen
+class Place:
+    """How far a partition has been folded."""
+
+    next_offset: int
+    """The first record that has not been."""
+    origins: Mapping[str, OriginMark] = attrs.Factory(dict)
+    """The last event of each source that was taken."""
+
+
+@attrs.define
+class Move:
+    """How far one batch takes a partition; a fold fills it in."""
+
+    next_offset: int
+    origins: dict[str, OriginMark]
+    """The last of each source, those from before the batch among them."""
+    missing: list[tuple[int, int]] = attrs.field(factory=list)
+    """Offsets that the log no longer has: the first of them, and the one after the last."""
+    is_broken: bool = False
+    """Records came that do not follow; they were left out. Read on from `next_offset`."""
+
+    @classmethod
+    def begin(cls, place: Place) -> Move:
+        """Nothing has moved yet."""
+        return cls(place.next_offset, dict(place.origins))
+
+    @property
+    def end(self) -> Place:
+        """Where the next batch begins."""
+        return Place(self.next_offset, self.origins)
+
+    def takes(self, offset: int, expected: int, jumps: Mapping[int, int]) -> bool:
+        """Whether a record that is not the expected one is to be folded.
+
+        `jumps` are those that the log itself reports: the offset that came, to the one that was expected.
+        One from before has been folded already; any other means that something went by unseen.
+        """
+        if offset < expected or self.is_broken:
+            return False
+        if jumps.get(offset, offset) <= expected:
+            self.missing.append((expected, offset))
+            return True
+        self.is_broken = True
+        return False

@@ -1,0 +1,50 @@
+"""Each test with a `pipeline` runs over both logs and both views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from eventlog.client.errors import UnknownGroupError, UnknownTopicError
+from ingest.topics import COLLECTORS, DEAD_LETTERS, TELEMETRY
+from tests.eventlog.client.broker_process import BrokerProcess
+from tests.ingest.collecting.running import Pipeline, TelemetryInBroker, TelemetryInMemory, memory_views
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
+    process = BrokerProcess(tmp_path_factory.mktemp("broker"))
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def in_memory() -> Pipeline:
+    """Both in this process: for what does not depend on the adapters."""
+    return Pipeline(TelemetryInMemory(), memory_views())
+
+
+@pytest.fixture
+def in_broker(broker: BrokerProcess, tmp_path: Path) -> Iterator[Pipeline]:
+    """A real log and a real view."""
+    place = TelemetryInBroker(broker)
+    yield Pipeline(place, f"sqlite:///{tmp_path}/views")
+    admin = place.admin()
+    with suppress(UnknownGroupError):
+        admin.delete_group(COLLECTORS)
+    for topic in (TELEMETRY, DEAD_LETTERS):
+        with suppress(UnknownTopicError):
+            admin.delete_topic(topic)
+
+
+@pytest.fixture(params=["memory-memory", "memory-sqlite", "kafka-sqlite"])
+def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> Pipeline:
+    if request.param == "kafka-sqlite":
+        found = request.getfixturevalue("in_broker")
+        assert isinstance(found, Pipeline)
+        return found
+    views = memory_views() if request.param == "memory-memory" else f"sqlite:///{tmp_path}/views"
+    return Pipeline(TelemetryInMemory(), views)

@@ -1,0 +1,36 @@
+"""Events that a source publishes twice are in the view once, whoever collects them, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from random import Random
+
+import attrs
+
+from eventlog.client import NewRecord
+from tests.ingest.collecting.events import random_event
+from tests.ingest.collecting.running import PARTITIONS, QUICK, Pipeline, TelemetryInMemory, memory_views
+
+
+def check_republished(*, seed: int, events: int) -> None:
+    """A streamer that lost its acknowledgements sends the end of its pass again, to other collectors, too."""
+    asyncio.run(_check(Random(seed), events))
+
+
+async def _check(random: Random, count: int) -> None:
+    pipeline = Pipeline(TelemetryInMemory(), memory_views())
+    queue = pipeline.place.open()
+    values = [random_event(random, row) for row in range(count)]
+    records = [NewRecord(value, None, row % PARTITIONS) for row, value in enumerate(values)]
+    settings = attrs.evolve(QUICK, batch_records=17)
+    third = count // 3
+    for first, end in ((0, 2 * third), (third, 2 * third), (third, count)):
+        await pipeline.publish(queue, records[first:end])
+        async with pipeline.collector(settings=settings):
+            await pipeline.applied(queue)
+    rows = pipeline.rows()
+    assert len(set(rows)) == len(rows)
+    seen = [(row.gpu_id, row.observed_at_ms, row.metric, row.label_set) for row in rows]
+    assert len(set(seen)) == len(seen), "an event is there twice"
+    assert (await pipeline.expected(queue)).rows == rows
+    await queue.close()
