@@ -12,13 +12,17 @@ import sys
 from collections.abc import Callable, Iterable
 
 from bench import (
+    api_answers,
     append_cost,
     broker_memory,
+    pipeline,
     produce_latency,
     produce_rate,
     recovery_time,
     replay_rate,
     start_time,
+    streamer_cost,
+    views,
 )
 from bench.measured import Figure, NotMeasuredError
 
@@ -30,6 +34,10 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Figure]]] = {
     "latency": produce_latency.run,
     "replay": replay_rate.run,
     "produce": produce_rate.run,
+    "views": views.run,
+    "api": api_answers.run,
+    "pipeline": pipeline.run,
+    "streamer": streamer_cost.run,
 }
 
 

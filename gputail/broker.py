@@ -13,7 +13,8 @@ import enum
 import logging
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
+from typing import TYPE_CHECKING
 
 from eventlog.broker.server import Broker
 from eventlog.clock import SystemClock
@@ -27,14 +28,18 @@ from gputail.broker_settings import broker_settings
 from gputail.broker_snapshot import BrokerSnapshot, take_snapshot
 from gputail.cli import describe
 from gputail.endpoint import Endpoint
-from gputail.exposition import metrics_route
+from gputail.exposition import Numbers, metrics_route
 from gputail.health import Readiness, health_routes
+from gputail.listening import begin, refused, warn_of_open
 from gputail.logs import task_failed
 from gputail.loop_lag import LoopLag
 from gputail.open_files import files_wanted, raise_limit, within
 from gputail.process_options import ProcessOptions
 from gputail.recovery_report import RecoveryReport, report_damage
 from gputail.warm_up import warm_up
+
+if TYPE_CHECKING:
+    from prometheus_client import Metric
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 FAILURES_SHOWN_MAX = 20
@@ -79,7 +84,7 @@ class BrokerProcess:
         for number in SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
         listener = AdminListener(
-            {**health_routes(loop, self.readiness), "/metrics": metrics_route(loop, self.snapshot)}
+            {**health_routes(loop, self.readiness), "/metrics": metrics_route(loop, self._take)}
         )
         try:
             broker = await self._start(listener)
@@ -134,6 +139,16 @@ class BrokerProcess:
             recovery=self._recovery,
         )
 
+    async def _take(self) -> Numbers:
+        snapshot = await self.snapshot()
+
+        def render() -> Iterable[Metric]:
+            from gputail.broker_metrics import families
+
+            return families(snapshot)
+
+        return render
+
     # --- its course ----------------------------------------------------------------------------
 
     async def _start(self, listener: AdminListener) -> Broker:
@@ -149,14 +164,14 @@ class BrokerProcess:
             },
         )
         self._fit_into_open_files()
-        admin = _begin(listener, self._process.admin_listen)
+        admin = begin(listener, self._process.admin_listen)
         self._phase = Phase.RECOVERING
         broker = await self._open()
         try:
             await broker.listen()
         except OSError as error:
             await broker.close()
-            raise _refused(options.listen, error) from error
+            raise refused(options.listen, error) from error
         self._broker, self._phase = broker, Phase.READY
         self._say_ready(broker, admin)
         return broker
@@ -246,32 +261,6 @@ class BrokerProcess:
             loop.remove_signal_handler(each)
             signal.signal(each, signal.SIG_DFL)
         self.stop()
-
-
-def warn_of_open(*endpoints: Endpoint) -> None:
-    """Say which of them can be reached from other machines."""
-    for endpoint in endpoints:
-        if not endpoint.is_loopback:
-            logger.warning(
-                "other machines can connect, and there is no TLS, no login and no access control",
-                extra={"action": "listen", "listen": str(endpoint)},
-            )
-
-
-def _begin(listener: AdminListener, endpoint: Endpoint) -> Endpoint:
-    try:
-        admin = listener.start(endpoint)
-    except OSError as error:
-        raise _refused(endpoint, error) from error
-    logger.info("the admin listener answers", extra={"action": "listen_admin", "admin": str(admin)})
-    return admin
-
-
-def _refused(endpoint: Endpoint, error: OSError) -> OSError:
-    """The same error with the address where a file would have its name."""
-    number = error.errno or 0
-    reason = os.strerror(number) if number > 0 else error.strerror  # a name that has no address: below 0
-    return OSError(number, reason, str(endpoint))
 
 
 def _report_failure(upkeep: asyncio.Task[None]) -> None:

@@ -6,36 +6,31 @@ nothing to say yet (no topic, no group, recovery not over) has no samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import accumulate
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
-from eventlog.broker.measurements import LATENCY_BOUNDS_S
 from eventlog.group.state import GroupState
-from gputail.broker_snapshot import BrokerSnapshot, GroupNumbers, Histogram, LogNumbers, TrafficNumbers
+from gputail.broker_snapshot import BrokerSnapshot, GroupNumbers, LogNumbers, TrafficNumbers
+from gputail.families import Families
 from gputail.recovery_report import Outcome, RecoveryReport
 
-PREFIX: Final = "gputail_broker_"
-_BOUNDS: Final = (*(str(bound) for bound in LATENCY_BOUNDS_S), "+Inf")
+_BROKER: Final = Families("gputail_broker_")
 _PARTITION: Final = ("topic", "partition")
-
-_Samples = Iterable[tuple[tuple[str, ...], float]]
 
 
 def families(snapshot: BrokerSnapshot) -> Iterator[Metric]:
     """Everything that a snapshot says, as the metric families that /metrics shows."""
     cluster_id = "" if snapshot.log is None else snapshot.log.cluster_id
-    yield _gauge(
+    yield _BROKER.gauge(
         "info",
         "Always 1; says which broker this is, and what its acknowledgements mean.",
         [((snapshot.version, snapshot.instance_id, cluster_id, snapshot.flush), 1)],
         ("version", "instance_id", "cluster_id", "flush"),
     )
-    yield _value("ready", "Whether clients are served (1) or not (0).", snapshot.is_ready)
-    yield _value(
+    yield _BROKER.value("ready", "Whether clients are served (1) or not (0).", snapshot.is_ready)
+    yield _BROKER.value(
         "event_loop_lag_max_seconds",
         "The largest delay of the event loop in the last minute, sampled four times a second.",
         snapshot.loop_lag_s,
@@ -51,39 +46,41 @@ def families(snapshot: BrokerSnapshot) -> Iterator[Metric]:
 
 
 def _recovery(recovery: RecoveryReport) -> Iterator[Metric]:
-    yield _value("recovery_seconds", "How long recovery took at the start.", recovery.seconds)
-    yield _gauge(
+    yield _BROKER.value("recovery_seconds", "How long recovery took at the start.", recovery.seconds)
+    yield _BROKER.gauge(
         "recovered_partitions",
         "Partitions at the start, by what recovery found.",
         [((outcome.value,), recovery.partitions.get(outcome, 0)) for outcome in Outcome],
         ("outcome",),
     )
-    yield _value(
+    yield _BROKER.value(
         "recovery_cut_bytes", "Bytes of torn tails that recovery set aside and cut.", recovery.cut_bytes
     )
 
 
 def _log(log: LogNumbers) -> Iterator[Metric]:
-    yield _value("topics", "Topics.", log.topics)
-    yield _value("partitions", "Partitions of all topics.", len(log.partitions))
-    yield _value(
+    yield _BROKER.value("topics", "Topics.", log.topics)
+    yield _BROKER.value("partitions", "Partitions of all topics.", len(log.partitions))
+    yield _BROKER.value(
         "failed_partitions",
         "Partitions that take no writes since a flush failed.",
         sum(each.has_failed for each in log.partitions),
     )
-    yield _value(
+    yield _BROKER.value(
         "damaged_ranges",
         "Ranges known to be damaged, and refused.",
         sum(each.damaged_ranges for each in log.partitions),
     )
-    yield _value(
+    yield _BROKER.value(
         "quarantined_files",
         "Files that were set aside since the start.",
         sum(each.quarantined_files for each in log.partitions),
     )
-    yield _value("volume_free_bytes", "Free space of the volume when last measured.", log.free_bytes)
-    yield _value("volume_total_bytes", "Size of the volume.", log.total_bytes)
-    yield _value("disk_low", "Whether appends are refused for want of space (1) or not (0).", log.is_low)
+    yield _BROKER.value("volume_free_bytes", "Free space of the volume when last measured.", log.free_bytes)
+    yield _BROKER.value("volume_total_bytes", "Size of the volume.", log.total_bytes)
+    yield _BROKER.value(
+        "disk_low", "Whether appends are refused for want of space (1) or not (0).", log.is_low
+    )
 
 
 def _partitions(log: LogNumbers) -> Iterator[Metric]:
@@ -99,11 +96,11 @@ def _partitions(log: LogNumbers) -> Iterator[Metric]:
         ("segments", "Segments.", [p.segments for p in log.partitions]),
     ):
         places = [(each.topic, each.partition) for each in log.partitions]
-        yield _gauge(f"partition_{name}", help_text, zip(places, numbers, strict=True), _PARTITION)
+        yield _BROKER.gauge(f"partition_{name}", help_text, zip(places, numbers, strict=True), _PARTITION)
 
 
 def _groups(groups: GroupNumbers) -> Iterator[Metric]:
-    yield _gauge(
+    yield _BROKER.gauge(
         "groups",
         "Consumer groups, by state.",
         [
@@ -113,26 +110,26 @@ def _groups(groups: GroupNumbers) -> Iterator[Metric]:
         ],
         ("state",),
     )
-    yield _gauge(
+    yield _BROKER.gauge(
         "group_members",
         "Members of a consumer group.",
         [((group,), count) for group, count in groups.members.items()],
         ("group",),
     )
     places = [(each.group, each.topic, each.partition) for each in groups.lags]
-    yield _gauge(
+    yield _BROKER.gauge(
         "group_committed_offset",
         "The next offset that a group will read, as committed.",
         zip(places, [each.committed_offset for each in groups.lags], strict=True),
         ("group", *_PARTITION),
     )
-    yield _gauge(
+    yield _BROKER.gauge(
         "group_lag_records",
         "High watermark minus committed offset.",
         zip(places, [each.lag_records for each in groups.lags], strict=True),
         ("group", *_PARTITION),
     )
-    yield _value(
+    yield _BROKER.value(
         "group_series_left_out",
         "Series of groups that are not shown, for there are too many.",
         groups.left_out,
@@ -152,29 +149,29 @@ def _traffic(traffic: TrafficNumbers) -> Iterator[Metric]:
             [((t,), n.bytes) for t, n in fetched],
         ),
     ):
-        yield _counter(name, help_text, samples, ("topic",))
-    yield _counter(
+        yield _BROKER.counter(name, help_text, samples, ("topic",))
+    yield _BROKER.counter(
         "errors_total",
         "Error codes answered for a partition, by API.",
         traffic.errors.items(),
         ("api", "code"),
     )
-    yield _counter(
+    yield _BROKER.counter(
         "rejected_frames_total",
         "Frames that could not be read, and closed their connection.",
         [((kind,), count) for kind, count in traffic.rejected.items()],
         ("kind",),
     )
-    yield _value("connections", "Clients that are connected.", traffic.connections_open)
+    yield _BROKER.value("connections", "Clients that are connected.", traffic.connections_open)
     for name, help_text, count in (
         ("connections_made_total", "Connections since the start.", traffic.connections_made),
         ("connections_refused_total", "Connections turned away: too many.", traffic.connections_refused),
     ):
-        yield _counter(name, help_text, [((), count)], ())
+        yield _BROKER.counter(name, help_text, [((), count)], ())
 
 
 def _latencies(traffic: TrafficNumbers) -> Iterator[Metric]:
-    yield _histogram(
+    yield _BROKER.histogram(
         "request_duration_seconds",
         "From the whole request to the whole answer: Fetch with its wait, Produce with the flush.",
         [((api,), latency) for api, latency in traffic.requests.items()],
@@ -185,36 +182,4 @@ def _latencies(traffic: TrafficNumbers) -> Iterator[Metric]:
         ("flush_duration_seconds", "One flush round over all that was dirty.", traffic.flush),
         ("read_duration_seconds", "Finding and checking what a Fetch asks for.", traffic.read),
     ):
-        yield _histogram(name, help_text, [((), latency)], ())
-
-
-# --- families ----------------------------------------------------------------------------------
-
-
-def _fill(family: Any, samples: _Samples) -> Metric:
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    assert isinstance(family, Metric)
-    return family
-
-
-def _gauge(name: str, help_text: str, samples: _Samples, labels: tuple[str, ...]) -> Metric:
-    return _fill(GaugeMetricFamily(PREFIX + name, help_text, labels=labels), samples)
-
-
-def _value(name: str, help_text: str, value: float) -> Metric:
-    return _gauge(name, help_text, [((), value)], ())
-
-
-def _counter(name: str, help_text: str, samples: _Samples, labels: tuple[str, ...]) -> Metric:
-    return _fill(CounterMetricFamily(PREFIX + name, help_text, labels=labels), samples)
-
-
-def _histogram(
-    name: str, help_text: str, samples: Iterable[tuple[tuple[str, ...], Histogram]], labels: tuple[str, ...]
-) -> Metric:
-    family = HistogramMetricFamily(PREFIX + name, help_text, labels=labels)
-    for values, (counts, sum_s) in samples:
-        buckets = list(zip(_BOUNDS, accumulate(counts), strict=True))
-        family.add_metric(values, buckets, sum_s)
-    return family
+        yield _BROKER.histogram(name, help_text, [((), latency)], ())

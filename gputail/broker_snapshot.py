@@ -9,22 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping
-from typing import TypeAlias
 
 import attrs
 
-from eventlog.broker.measurements import Latency, Measurements, Traffic
+from eventlog.broker.measurements import Measurements, Traffic
 from eventlog.broker.server import Broker
 from eventlog.group.coordinator import GroupCoordinator
 from gputail import __version__
+from gputail.histogram import Histogram, copy_of
 from gputail.recovery_report import RecoveryReport
 
 PARTITIONS_AT_ONCE = 200
 GROUP_SERIES_MAX = 10_000
 """Clients choose the names of groups; what they can make a scrape grow to has an end."""
-
-Histogram: TypeAlias = tuple[tuple[int, ...], float]
-"""Counts of the buckets of `LATENCY_BOUNDS_S`, and the sum in seconds."""
 
 
 @attrs.frozen
@@ -195,10 +192,10 @@ def _groups(coordinator: GroupCoordinator, partitions: tuple[PartitionNumbers, .
 
 def _traffic(measured: Measurements, topics: frozenset[str], connections: int) -> TrafficNumbers:
     return TrafficNumbers(
-        requests={key.name.lower(): _copy(latency) for key, latency in measured.requests.items()},
-        append=_copy(measured.append),
-        flush=_copy(measured.flush),
-        read=_copy(measured.read),
+        requests={key.name.lower(): copy_of(latency) for key, latency in measured.requests.items()},
+        append=copy_of(measured.append),
+        flush=copy_of(measured.flush),
+        read=copy_of(measured.read),
         produced={name: attrs.evolve(each) for name, each in measured.produced.items() if name in topics},
         fetched={name: attrs.evolve(each) for name, each in measured.fetched.items() if name in topics},
         errors={
@@ -209,7 +206,3 @@ def _traffic(measured: Measurements, topics: frozenset[str], connections: int) -
         connections_made=measured.connections_made,
         connections_refused=measured.connections_refused,
     )
-
-
-def _copy(latency: Latency) -> Histogram:
-    return tuple(latency.counts), latency.sum_s

@@ -23,7 +23,7 @@ from cyclopts.config import Dict, Env
 
 from eventlog.errors import EventLogError
 from gputail import __version__
-from gputail.settings import SettingsError, check_keys, option_of, read_settings
+from gputail.settings import FILE, SettingsError, check_keys, option_of, read_settings
 
 EXIT_FINE = 0
 EXIT_FAILED = 1
@@ -43,6 +43,15 @@ class _Environment(Env):
 
 
 _ENVIRONMENT = _Environment("GPUTAIL_", command=False)
+
+_PROCESSES = {
+    "up": "Run the whole pipeline on this machine: broker, streamer, collector and API.",
+    "broker": "Serve a log to Kafka clients.",
+    "stream": "Publish the samples of a source to the log.",
+    "collect": "Fold the log into views.",
+    "serve": "Serve the views over HTTP.",
+}
+"""What `gputail.commands` runs, each with an app of its own."""
 
 _REMOTE = {
     "topic": "List, create, describe and delete the topics of a running broker.",
@@ -64,8 +73,11 @@ def build_app() -> App:
         suppress_keyboard_interrupt=False,
     )
     app.meta.suppress_keyboard_interrupt = False
-    app.command("gputail.commands:broker_app", name="broker", help="Serve a log to Kafka clients.")
+    for verb, text in _PROCESSES.items():
+        app.command(f"gputail.commands:{verb}_app", name=verb, help=text)
     app.command("eventlog.commands:log_app", name="log", help="Look into the files of a log, offline.")
+    app.command("ingest.commands:simulate_app", name="simulate", help="Write a simulated fleet's telemetry.")
+    app.command("query.commands:openapi_app", name="openapi", help="Write the API's OpenAPI document.")
     for noun, text in _REMOTE.items():
         app.command(f"eventlog.remote.{noun}.commands:{noun}_app", name=noun, help=text)
 
@@ -77,6 +89,7 @@ def build_app() -> App:
             tokens: The command and its arguments.
             config: TOML file with a key for each option: data_dir is --data-dir.
         """
+        FILE.set(config)
         if config is not None:
             app.config = (_ENVIRONMENT, _settings_source(app, config))
         code: int | None = app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
@@ -113,12 +126,20 @@ def _run(argv: Sequence[str] | None) -> int:
         return EXIT_USAGE
     except BrokenPipeError:
         return EXIT_FINE
-    except (EventLogError, OSError) as error:
+    except _user_errors() as error:
         _say(describe(error))
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     return EXIT_FINE if code is None else int(code)
+
+
+def _user_errors() -> tuple[type[Exception], ...]:
+    """The errors whose text is all that a user needs; asked for when there is an error to look at."""
+    from ingest.errors import IngestError
+    from query.views.errors import ViewError
+
+    return EventLogError, IngestError, ViewError, OSError
 
 
 def _settings_source(app: App, path: Path) -> Dict:
@@ -143,7 +164,7 @@ def _options(app: App) -> set[str]:
     return options
 
 
-def describe(error: EventLogError | OSError) -> str:
+def describe(error: Exception) -> str:
     """The error as a user reads it: no errno, the file first."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"

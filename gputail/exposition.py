@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import attrs
 
@@ -19,14 +19,15 @@ from gputail.health import LoopSilentError, ask
 if TYPE_CHECKING:
     from prometheus_client import Metric
 
-    from gputail.broker_snapshot import BrokerSnapshot
-
 SNAPSHOT_S_MAX: Final = 5.0
+
+Numbers: TypeAlias = "Callable[[], Iterable[Metric]]"
+"""Copied numbers, which make metric families of themselves, in any thread."""
 
 
 @attrs.frozen(eq=False)
 class _Taken:
-    """Families that were made already, as the library wants to collect them."""
+    """Numbers that were made already, as the library wants to collect them."""
 
     families: Iterable[Metric]
 
@@ -35,27 +36,25 @@ class _Taken:
 
 
 def metrics_route(
-    loop: asyncio.AbstractEventLoop, take: Callable[[], Coroutine[None, None, BrokerSnapshot]]
+    loop: asyncio.AbstractEventLoop, take: Callable[[], Coroutine[None, None, Numbers]]
 ) -> Route:
     """The route; `take` runs in the loop that the numbers belong to."""
 
     async def metrics(request: Request) -> Answer:
         try:
-            snapshot = await ask(loop, take, SNAPSHOT_S_MAX)
+            numbers = await ask(loop, take, SNAPSHOT_S_MAX)
         except LoopSilentError as error:
             return Answer(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain; charset=utf-8", f"{error}\n".encode())
-        return render(snapshot, request.accept)
+        return render(numbers, request.accept)
 
     return metrics
 
 
-def render(snapshot: BrokerSnapshot, accept: str) -> Answer:
-    """The broker's metrics and the process's own, as Prometheus text or, if asked for, OpenMetrics."""
+def render(numbers: Numbers, accept: str) -> Answer:
+    """These metrics and those of every process, as Prometheus text or, if asked for, OpenMetrics."""
     from prometheus_client import ProcessCollector
     from prometheus_client.exposition import choose_encoder
 
-    from gputail.broker_metrics import families
-
     process = ProcessCollector(registry=None)
     encode, content_type = choose_encoder(accept)
-    return Answer(HTTPStatus.OK, content_type, encode(_Taken([*families(snapshot), *process.collect()])))
+    return Answer(HTTPStatus.OK, content_type, encode(_Taken([*numbers(), *process.collect()])))

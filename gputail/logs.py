@@ -17,7 +17,10 @@ import sys
 import threading
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from gputail.terminal_line import TerminalLine
 
 LogFormat = Literal["auto", "json", "pretty"]
 LogLevel = Literal["debug", "info", "warning", "error"]
@@ -28,7 +31,11 @@ logger = logging.getLogger(__name__)
 
 
 def set_up_logs(
-    *, instance_id: str, level: LogLevel = "info", form: LogFormat = "auto", stream: IO[str] | None = None
+    *,
+    instance_id: str,
+    level: LogLevel = "info",
+    form: LogFormat = "auto",
+    stream: IO[str] | TerminalLine | None = None,
 ) -> None:
     """Send what the whole process logs to `stream` (default: stderr) in one form.
 

@@ -7,11 +7,15 @@ only if none has. Flags and environment variables go before it.
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from pathlib import Path
+
+FILE: Final[ContextVar[Path | None]] = ContextVar("settings_file", default=None)
+"""The settings file of the command that runs, for those that start other commands."""
 
 
 class SettingsError(Exception):

@@ -30,6 +30,7 @@ from gputail import __version__, broker
 from gputail.broker import BrokerProcess
 from gputail.broker_options import BrokerOptions
 from gputail.endpoint import Endpoint
+from gputail.listening import warn_of_open
 from gputail.process_options import ProcessOptions
 from tests.eventlog.broker.running import ROOT, running_broker
 from tests.eventlog.broker.wire import fetch_frame
@@ -361,7 +362,7 @@ async def test_warming_up_may_fail(
 
 def test_whoever_other_machines_can_reach_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     """Loopback is silent."""
-    broker.warn_of_open(Endpoint("127.0.0.1", 1), Endpoint("0.0.0.0", 2), Endpoint("::1", 3))
+    warn_of_open(Endpoint("127.0.0.1", 1), Endpoint("0.0.0.0", 2), Endpoint("::1", 3))
 
     assert ["0.0.0.0:2"] == [record.__dict__["listen"] for record in caplog.records]
 

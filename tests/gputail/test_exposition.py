@@ -8,8 +8,8 @@ from pathlib import Path
 import attrs
 
 from gputail.admin import Request
-from gputail.broker_snapshot import BrokerSnapshot
-from gputail.exposition import metrics_route, render
+from gputail.broker_metrics import families
+from gputail.exposition import Numbers, metrics_route, render
 from gputail.recovery_report import RecoveryReport
 from tests.eventlog.inspect.written import batch
 from tests.gputail.asking import samples
@@ -18,7 +18,8 @@ from tests.gputail.test_broker_snapshot import commit, open_broker, snapshot_of
 
 async def test_before_recovery_there_is_little_to_tell() -> None:
     """That it runs, that it is not ready, and what the process needs."""
-    text = render(await snapshot_of(None), "").body.decode()
+    taken = await snapshot_of(None)
+    text = render(lambda: families(taken), "").body.decode()
 
     names = {name.partition("{")[0] for name in samples(text) if name.startswith("gputail")}
     assert {
@@ -39,7 +40,8 @@ async def test_a_running_broker_tells_all(tmp_path: Path) -> None:
         broker.measurements.append.observe(60.0)
         taken = await snapshot_of(broker)
     recovery = RecoveryReport.of([], 0.5)
-    told = samples(render(attrs.evolve(taken, recovery=recovery), "").body.decode())
+    taken = attrs.evolve(taken, recovery=recovery)
+    told = samples(render(lambda: families(taken), "").body.decode())
 
     expected = {
         'partition_high_watermark{partition="0",topic="t"}': 10,
@@ -59,8 +61,8 @@ async def test_a_running_broker_tells_all(tmp_path: Path) -> None:
 async def test_a_loop_that_is_gone_has_no_numbers() -> None:
     """The scrape fails, and says why."""
 
-    async def take() -> BrokerSnapshot:
-        return await snapshot_of(None)
+    async def take() -> Numbers:
+        return lambda: ()
 
     gone = asyncio.new_event_loop()
     gone.close()

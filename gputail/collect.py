@@ -1,0 +1,128 @@
+"""`gputail collect` as a process: the broker, a view store, and a collector between them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final
+
+import attrs
+
+from eventlog.client import open_queue
+from gputail.bootstrap_options import BootstrapOptions
+from gputail.collect_options import CollectOptions
+from gputail.exposition import Numbers
+from gputail.process import Process
+from gputail.process_options import ProcessOptions
+from gputail.rate import Rate
+from gputail.retention_options import TopicOptions
+from gputail.terminal_line import TerminalLine
+from gputail.topics import ensure_topics
+from gputail.waiting import until_answered
+from ingest.clock import SystemClock
+from ingest.collector import Collector
+from ingest.collector_settings import CollectorSettings
+from ingest.projections import VERSIONS
+from query.views.errors import ViewUnavailableError
+from query.views.opening import open_writer
+
+CLOSE_S_MAX: Final = 2.0
+"""For the queue, after the collector has stored what it had in hand."""
+
+logger = logging.getLogger(__name__)
+
+
+class CollectProcess(Process):
+    """One run of a collector."""
+
+    noun = "collector"
+
+    def __init__(
+        self,
+        options: CollectOptions,
+        process: ProcessOptions,
+        line: TerminalLine | None = None,
+        *,
+        bootstrap: BootstrapOptions,
+        topics: TopicOptions,
+    ) -> None:
+        super().__init__(process, line)
+        self._options = options
+        self._bootstrap = bootstrap
+        self._topics = topics
+        self._settings = CollectorSettings(
+            topic_partitions=topics.partitions,
+            batch_records=options.batch_records,
+            poll_ms=options.poll_ms,
+        )
+        self._clock = SystemClock()
+        self._rate = Rate()
+        self._collector: Collector | None = None
+
+    async def work(self) -> int:
+        """Collect until the end is asked for."""
+        options, servers = self._options, self._bootstrap.bootstrap_servers
+        self._warn_of_retention()
+        write = partial(open_writer, options.views, retention_ms=options.views_days.ms, projections=VERSIONS)
+        with suppress(ViewUnavailableError):  # that may pass: the collector tries again
+            write().close()  # a store that can never be used is told of before anything is waited for
+        queue = open_queue(self._bootstrap.url, client_id=self._process.name)
+        try:
+            self._waits_for = f"waits for the broker at {servers}"
+            await until_answered(lambda: ensure_topics(queue, self._topics), servers)
+            self._collector = Collector(
+                queue, write, options.views, settings=self._settings, clock=self._clock
+            )
+            self._ready(views=options.views, views_days=str(options.views_days), bootstrap_servers=servers)
+            await self._collector.run()
+        finally:
+            await queue.close(CLOSE_S_MAX)
+        return 0
+
+    def drain(self) -> bool:
+        if self._collector is None:
+            return False
+        self._collector.stop()
+        return True
+
+    def facts(self) -> Mapping[str, Any]:
+        assert self._collector is not None, "a collector is ready"
+        counters = self._collector.counters
+        return {
+            "views": self._options.views,
+            "partitions": counters.partitions,
+            "lag_records": sum(counters.lag_records.values()),
+            "freshness_s": counters.freshness_s(self._clock.wall_ms()),
+            "last_error": counters.last_error,
+        }
+
+    def progress(self) -> str:
+        assert self._collector is not None, "a collector is ready"
+        counters = self._collector.counters
+        rate = self._rate.read(self._clock.monotonic_s(), counters.records)
+        lag = sum(counters.lag_records.values())
+        return f"{counters.records:,} records applied | lag {lag:,} | {rate:,.0f} records/s"
+
+    def measure(self) -> Numbers:
+        counters = None
+        if self._collector is not None:
+            now = self._collector.counters
+            counters = attrs.evolve(now, lag_records=dict(now.lag_records))
+        told = (self._process.name, self.readiness().reason is None, self._lag.max_s, self._clock.wall_ms())
+
+        def numbers() -> Any:
+            from gputail.collect_metrics import families
+
+            return families(*told, counters)
+
+        return numbers
+
+    def _warn_of_retention(self) -> None:
+        views, log = self._options.views_days, self._topics.log_days
+        if log.ms is not None and (views.ms is None or views.ms > log.ms):
+            logger.warning(
+                "the views keep more than the log: what they have beyond it cannot be made anew",
+                extra={"action": "retention", "views_days": str(views), "log_days": str(log)},
+            )

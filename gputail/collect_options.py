@@ -1,0 +1,26 @@
+"""What `gputail collect` can be told beside where the broker is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import attrs
+from cyclopts import Parameter
+from cyclopts.validators import Number
+
+from gputail.days import WEEK, DaysOption
+
+
+@Parameter(name="*")
+@attrs.frozen(kw_only=True)
+class CollectOptions:
+    """One collector's options; the docstrings are the help."""
+
+    views: str
+    """The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute)."""
+    views_days: DaysOption = WEEK
+    """Days for which the views keep samples, or forever."""
+    batch_records: Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000))] = 10_000
+    """Records in one transaction of the view at most."""
+    poll_ms: Annotated[int, Parameter(validator=Number(gte=0, lte=60_000))] = 100
+    """After a batch that is not full the next begins no sooner than this, in milliseconds."""

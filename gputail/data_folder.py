@@ -1,0 +1,117 @@
+"""The folder of `gputail up`: what is where in it, and the lock that keeps a second `up` out.
+
+The lock is inherited by every child, so that it is held until the last of them has ended, also where the
+supervisor was killed. Who finds it held by a run whose supervisor is gone waits for its last children.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+LOCK_NAME: Final = "lock"
+
+
+class FolderInUseError(Exception):
+    """Another `gputail up` works on this folder; stop it first, or name another folder with --data-dir."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        by = "" if pid is None else f" by process {pid}"
+        super().__init__(
+            f"{path} is in use{by}: stop the other gputail up first, or name another folder with --data-dir"
+        )
+        self.is_orphaned = pid is None or not _is_alive(pid)
+        """The supervisor is gone, and its children are about to be."""
+
+
+class DataFolder:
+    """The folder; made where it is missing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock: int | None = None
+
+    @property
+    def log(self) -> Path:
+        """The broker's data directory."""
+        return self.path / "log"
+
+    @property
+    def views(self) -> Path:
+        """The view store."""
+        return self.path / "views"
+
+    @property
+    def views_url(self) -> str:
+        """The view store's address: absolute, whatever a child's folder is."""
+        return f"sqlite:///{self.views.absolute()}"
+
+    @property
+    def logs(self) -> Path:
+        """What the children log, a file for each."""
+        return self.path / "logs"
+
+    @property
+    def lock_fd(self) -> int:
+        """The lock's file descriptor, to be inherited; only while it is held."""
+        assert self._lock is not None, "the folder is locked"
+        return self._lock
+
+    def acquire(self) -> None:
+        """Make the folder, and be its only user; FolderInUseError, or OSError where that cannot be."""
+        for folder in (self.path, self.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        path = self.path / LOCK_NAME
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            pid = _pid(os.pread(lock, 32, 0))
+            os.close(lock)
+            if error.errno in {errno.EAGAIN, errno.EACCES}:
+                raise FolderInUseError(self.path, pid) from None
+            raise OSError(error.errno, f"{error.strerror}: it cannot be locked", str(path)) from error
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
+        self._lock = lock
+
+    def release(self) -> None:
+        """Let the next one in, as far as this process is concerned."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def size_bytes(self) -> int:
+        """What its files take."""
+        return _size_bytes(self.path)
+
+
+def _size_bytes(path: Path) -> int:
+    total = 0
+    with suppress(OSError), os.scandir(path) as entries:  # what is removed meanwhile takes nothing
+        for entry in entries:
+            with suppress(OSError):
+                if entry.is_dir(follow_symlinks=False):
+                    total += _size_bytes(Path(entry.path))
+                else:
+                    total += entry.stat(follow_symlinks=False).st_size
+    return total
+
+
+def _pid(text: bytes) -> int | None:
+    digits = text.strip()
+    return int(digits) if digits.isdigit() else None
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

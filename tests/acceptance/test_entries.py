@@ -1,0 +1,114 @@
+"""From a file to the API, over real processes: what the API says is what the file has."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.api import Api, telemetry_of
+from tests.acceptance.pipeline import Pipeline
+from tests.acceptance.sources import GPU_COUNT, ROW_COUNT, Input
+
+METRICS_OF_A_GPU = 10
+BEFORE, AFTER = "2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z"
+
+
+def shifted(time: str, ms: int) -> str:
+    """A time of the API, some milliseconds later."""
+    moved = datetime.fromisoformat(time).astimezone(UTC) + timedelta(milliseconds=ms)
+    return moved.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def test_every_row_of_a_pass_can_be_queried_once(tmp_path: Path, views: str, given: Input) -> None:
+    """Each GPU has its entries, in the order of time, with the values of the file; bounds are inclusive."""
+    started = datetime.now(tz=UTC)
+    with Pipeline(tmp_path / "log", views) as pipeline:
+        collector, api = pipeline.collector(), pipeline.api()
+        assert 0 == pipeline.streamer(given.source, "--once").wait()
+        api.wait_for_records(ROW_COUNT)
+
+        rows = given.rows()
+        expected: dict[str, Counter[tuple[str, float]]] = {}
+        for row in rows:
+            expected.setdefault(row["uuid"], Counter())[row["metric_name"], float(row["value"])] += 1
+        assert (GPU_COUNT, ROW_COUNT) == (len(expected), len(rows))
+        assert sorted(expected) == api.gpu_ids()
+        for gpu_id, values in expected.items():
+            check_entries(api, gpu_id, values, started)
+        check_window(api, next(iter(expected)))
+        check_refusals(api, next(iter(expected)))
+        assert 0 == collector.stop()
+
+
+def check_entries(api: Api, gpu_id: str, values: Counter[tuple[str, float]], started: datetime) -> None:
+    """All of them, once each, ascending, stamped when they were processed; a sentinel is null."""
+    entries = api.entries(gpu_id)
+
+    assert METRICS_OF_A_GPU == len(entries)
+    times = [entry["observed_at"] for entry in entries]
+    assert sorted(times) == times
+    now = datetime.now(tz=UTC)
+    assert all(started - timedelta(seconds=1) < datetime.fromisoformat(time) <= now for time in times)
+    blanks = {entry["metric_name"] for entry in entries if entry["value"] is None}
+    found = Counter((entry["metric_name"], entry["value"]) for entry in entries if entry["value"] is not None)
+    assert found == Counter({key: count for key, count in values.items() if key[0] not in blanks})
+    assert all(value > 1e9 for metric, value in values if metric in blanks)  # DCGM's sentinels are large
+
+
+def check_window(api: Api, gpu_id: str) -> None:
+    """Both bounds belong to it; beside the data it is empty."""
+    times = [entry["observed_at"] for entry in api.entries(gpu_id)]
+    first, last = times[0], times[-1]
+
+    assert times == [entry["observed_at"] for entry in api.entries(gpu_id, start_time=first, end_time=last)]
+    assert times == [entry["observed_at"] for entry in api.entries(gpu_id, start_time=BEFORE, end_time=AFTER)]
+    later = [time for time in times if time > first]
+    found = api.entries(gpu_id, start_time=shifted(first, 1))
+    assert later == [entry["observed_at"] for entry in found]
+    assert [] == api.entries(gpu_id, end_time=shifted(first, -1))
+    assert [] == api.entries(gpu_id, start_time=shifted(last, 1))
+
+
+def check_refusals(api: Api, gpu_id: str) -> None:
+    """What cannot be is refused as a problem that says why."""
+    for status, path, parameters in (
+        (404, telemetry_of("GPU-00000000-0000-0000-0000-000000000000"), {}),
+        (400, telemetry_of("GPU 0"), {}),
+        (
+            400,
+            telemetry_of(gpu_id),
+            {"start_time": "2026-01-02T00:00:00Z", "end_time": "2026-01-01T00:00:00Z"},
+        ),
+        (400, telemetry_of(gpu_id), {"start_time": "yesterday"}),
+        (400, telemetry_of(gpu_id), {"start_time": "2026-01-01T00:00:00"}),
+        (400, telemetry_of(gpu_id), {"end_time": "1700000000"}),
+    ):
+        found, problem = api.ask(path, **parameters)
+        assert (status, status) == (found, problem["status"]), (path, parameters, problem)
+        assert problem["detail"]
+
+
+@pytest.mark.parametrize("times", [3])
+def test_passes_repeat_and_keep_their_order(tmp_path: Path, views: str, given: Input, times: int) -> None:
+    """A source in a loop gives each GPU the same entries again, later."""
+    with Pipeline(tmp_path / "log", views) as pipeline:
+        pipeline.collector()
+        api = pipeline.api()
+        streamer = pipeline.streamer(given.source, "--interval", "0.2")
+        api.wait_for_records(times * ROW_COUNT)
+        assert 0 == streamer.stop()
+
+        some = api.gpu_ids()[:: GPU_COUNT // 10]
+        for gpu_id in some:
+            entries = api.entries(gpu_id)
+            assert len(entries) >= times * METRICS_OF_A_GPU
+            assert sorted(entries, key=lambda entry: entry["observed_at"]) == entries
+            first = [(entry["metric_name"], entry["value"]) for entry in entries[:METRICS_OF_A_GPU]]
+            second = [
+                (entry["metric_name"], entry["value"])
+                for entry in entries[METRICS_OF_A_GPU : 2 * METRICS_OF_A_GPU]
+            ]
+            assert sorted(first, key=str) == sorted(second, key=str)
