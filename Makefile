@@ -66,7 +66,7 @@ $(VENV)/.bench: $(VENV)/.made pyproject.toml
 
 # --- targets -----------------------------------------------------------------------------------
 
-.PHONY: help install build run test cover lint check fmt bench reliability FORCE
+.PHONY: help install build run demo openapi test cover lint check fmt bench reliability FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -79,7 +79,10 @@ install: $(VENV)/.runtime ## install gputail into .venv
 build: $(VENV)/.dev ## build the wheel and the sdist into dist/
 	@$(PY) -m build --outdir dist .
 
-run: $(VENV)/.runtime ## write a demo log and look into it
+run: $(VENV)/.runtime ## gputail up: log, views and API, with telemetry that comes with the package
+	@$(PY) -m gputail up
+
+demo: $(VENV)/.runtime ## write a demo log and look into it
 	@rm -rf $(DEMO)
 	$(PY) -m eventlog.demo $(DEMO)
 	$(PY) -m gputail log segments --data-dir $(DEMO)
@@ -104,6 +107,9 @@ lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	@$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' --no-logo
 
 check: lint test ## lint, then test
+
+openapi: $(VENV)/.runtime ## write the API's OpenAPI document to docs/openapi.json
+	@$(PY) -m gputail openapi --output docs/openapi.json
 
 fmt: $(VENV)/.dev ## format, and fix what ruff can
 	@$(PY) -m ruff check --fix --exit-zero --quiet $(SOURCES)

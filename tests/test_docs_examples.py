@@ -1,4 +1,4 @@
-"""The README's examples of a broker and its clients run as they stand, but for the port."""
+"""The examples of a broker and its clients in docs/broker.md run as they stand, but for the port."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ import pytest
 from tests.documents import ROOT, section
 from tests.eventlog.broker.running import RunningBroker, running_broker
 
-EXAMPLES = section((ROOT / "README.md").read_text(encoding="utf-8"), "Run the broker")
-PORT_IN_README = "127.0.0.1:9092"
+EXAMPLES = section((ROOT / "docs" / "broker.md").read_text(encoding="utf-8"), "Try it")
+PORT_IN_EXAMPLES = "127.0.0.1:9092"
 
 
 def snippets(language: str) -> list[str]:
@@ -58,10 +58,10 @@ def test_kcat_and_python(broker: RunningBroker, tmp_path: Path) -> None:
         pytest.skip("kcat is not installed (apt install kcat)")
     start, commands = snippets("sh")
     assert start.startswith("gputail broker --data-dir ")
-    printed = run(broker, tmp_path, "sh", "-ec", commands.replace(PORT_IN_README, broker.bootstrap))
+    printed = run(broker, tmp_path, "sh", "-ec", commands.replace(PORT_IN_EXAMPLES, broker.bootstrap))
     assert ["GPU-0 54", "GPU-0 55", "GPU-1 61"] == sorted(re.findall(r"^GPU-\d \d+$", printed, re.MULTILINE))
     (program,) = snippets("python")
-    program = program.replace(PORT_IN_README, broker.bootstrap)
+    program = program.replace(PORT_IN_EXAMPLES, broker.bootstrap)
     assert 10 == len([line for line in program.splitlines() if line.strip()])
     expected = sorted([54, 61, 55, *range(54, 64)])
     assert f"{expected}\n" == run(broker, tmp_path, sys.executable, "-c", program)

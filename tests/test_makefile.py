@@ -195,7 +195,9 @@ def test_a_dead_environment_is_remade(checkout: Checkout) -> None:
 # --- the network -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("target", ["install", "run", "test", "lint", "bench", "reliability", "build"])
+@pytest.mark.parametrize(
+    "target", ["install", "run", "demo", "openapi", "test", "lint", "bench", "reliability", "build"]
+)
 def test_a_second_run_does_not_ask_pip(checkout: Checkout, target: str) -> None:
     """What is installed once stays so until pyproject.toml changes."""
     checkout.add("python3")

@@ -13,10 +13,12 @@ from tests.documents import ROOT, prose, rows, section, ticked
 from tests.reliability.broker import mutants as of_broker
 from tests.reliability.faults import check_faults
 from tests.reliability.mutants import CHECKS, MUTANTS, Mutant
+from tests.reliability.pipeline import mutants as of_pipeline
 
 PROMISES = prose(ROOT / "docs" / "promises.md")
 STORAGE_ROWS = rows(PROMISES, "| mutant | what it breaks | caught by |")
 BROKER_ROWS = rows(PROMISES, "| mutant of the broker | what it breaks | caught by |")
+PIPELINE_ROWS = rows(PROMISES, "| mutant of the pipeline | what it breaks | caught by |")
 TITLES: list[str] = re.findall(r"^## (P\d .+)$", PROMISES, re.MULTILINE)
 
 
@@ -82,6 +84,7 @@ def test_the_tables_of_mutants_are_those_of_the_code() -> None:
     for mutants, found, check in (
         (MUTANTS, STORAGE_ROWS, check_of_storage),
         (of_broker.MUTANTS, BROKER_ROWS, check_of_broker),
+        (of_pipeline.MUTANTS, PIPELINE_ROWS, check_of_pipeline),
     ):
         expected = [[mutant.name, f"`{check(mutant)}`"] for mutant in mutants]
         assert expected == [[name, caught_by] for name, _, caught_by in found]
@@ -89,8 +92,9 @@ def test_the_tables_of_mutants_are_those_of_the_code() -> None:
 
 def test_each_mutant_says_what_it_breaks() -> None:
     """No row leaves it out, and no two say the same."""
-    said = [breaks for _, breaks, _ in [*STORAGE_ROWS, *BROKER_ROWS] if breaks]
-    assert len(MUTANTS) + len(of_broker.MUTANTS) == len(set(said))
+    mutants = [*MUTANTS, *of_broker.MUTANTS, *of_pipeline.MUTANTS]
+    said = [breaks for _, breaks, _ in [*STORAGE_ROWS, *BROKER_ROWS, *PIPELINE_ROWS] if breaks]
+    assert len(mutants) == len(set(said))
 
 
 def test_the_checks_of_the_mutants_hold_a_promise() -> None:
@@ -99,6 +103,7 @@ def test_the_checks_of_the_mutants_hold_a_promise() -> None:
     named |= {"check_frame_limits", "check_stalled_requests"}
     checks = {check_of_storage(mutant) for mutant in MUTANTS}
     checks |= {check_of_broker(mutant) for mutant in of_broker.MUTANTS}
+    checks |= {check_of_pipeline(mutant) for mutant in of_pipeline.MUTANTS}
     assert set() == checks - named
 
 
@@ -111,3 +116,8 @@ def check_of_storage(mutant: Mutant) -> str:
 def check_of_broker(mutant: Mutant) -> str:
     """The same for the broker's."""
     return of_broker.CHECKS[mutant.check].function.__name__
+
+
+def check_of_pipeline(mutant: Mutant) -> str:
+    """The same for the pipeline's."""
+    return of_pipeline.CHECKS[mutant.check].function.__name__
