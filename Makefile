@@ -10,7 +10,7 @@
 VENV    := .venv
 PY      := $(VENV)/bin/python
 PIP     := $(PY) -m pip install --quiet --disable-pip-version-check
-DEMO    := gputail-data/demo
+DEMO    := gputail-demo
 SOURCES  = eventlog gputail ingest query tests $(if $(wildcard bench/*.py),bench)
 
 # --- the interpreter ---------------------------------------------------------------------------

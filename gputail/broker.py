@@ -36,6 +36,7 @@ from gputail.loop_lag import LoopLag
 from gputail.open_files import files_wanted, raise_limit, within
 from gputail.process_options import ProcessOptions
 from gputail.recovery_report import RecoveryReport, report_damage
+from gputail.space_watch import watch_space
 from gputail.warm_up import warm_up
 
 if TYPE_CHECKING:
@@ -194,7 +195,10 @@ class BrokerProcess:
     async def _serve(self, broker: Broker) -> int:
         upkeep = asyncio.create_task(broker.run())
         upkeep.add_done_callback(_report_failure)
-        aside = [asyncio.create_task(work) for work in (self._lag.run(), _tolerated(warm_up()))]
+        aside = [
+            asyncio.create_task(work)
+            for work in (self._lag.run(), watch_space(broker.directory), _tolerated(warm_up()))
+        ]
         asked = asyncio.create_task(self._stop_wanted.wait())
         await asyncio.wait({upkeep, asked}, return_when=asyncio.FIRST_COMPLETED)
         self._phase = Phase.STOPPING

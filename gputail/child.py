@@ -44,6 +44,8 @@ class Child:
         """The fields of its ready line; cancelled where it ends before."""
         self.error = ""
         """What it said last of why it cannot go on."""
+        self.trouble = ""
+        """What it last warned of, or could not do."""
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
@@ -107,11 +109,13 @@ class Child:
         except ValueError:
             said = None
         if not isinstance(said, dict):  # a traceback, or a usage error
-            self.error = line.decode(errors="replace").strip() or self.error
+            self.error = line.decode(errors="replace").strip().removeprefix("gputail: ") or self.error
             return
         if said.get("action") == "ready" and not self.ready.done():
             self.ready.set_result(said)
-        elif said.get("level") in {"error", "critical"}:
+        if said.get("level") in {"warning", "error", "critical"}:
+            self.trouble = " ".join(f"{said.get('event')} {said.get('error', '')}".split())
+        if said.get("level") in {"error", "critical"}:
             self.error = str(said.get("error") or said.get("event"))
             exception = said.get("exception")
             if exception:

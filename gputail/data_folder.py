@@ -12,6 +12,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
 LOCK_NAME: Final = "lock"
 
@@ -20,19 +21,20 @@ class FolderInUseError(Exception):
     """Another `gputail up` works on this folder; stop it first, or name another folder with --data-dir."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
-        by = "" if pid is None else f" by process {pid}"
-        super().__init__(
-            f"{path} is in use{by}: stop the other gputail up first, or name another folder with --data-dir"
-        )
         self.is_orphaned = pid is None or not _is_alive(pid)
         """The supervisor is gone, and its children are about to be."""
+        if self.is_orphaned:
+            user = "children of a gputail up that was killed: end them"
+        else:
+            user = f"process {pid}: stop that gputail up"
+        super().__init__(f"{path} is in use by {user} first, or name another folder with --data-dir")
 
 
 class DataFolder:
     """The folder; made where it is missing."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path = path.absolute() if str(path).startswith("-") else path  # it stands in command lines
         self._lock: int | None = None
 
     @property
@@ -48,7 +50,7 @@ class DataFolder:
     @property
     def views_url(self) -> str:
         """The view store's address: absolute, whatever a child's folder is."""
-        return f"sqlite:///{self.views.absolute()}"
+        return f"sqlite:///{quote(str(self.views.absolute()))}"
 
     @property
     def logs(self) -> Path:

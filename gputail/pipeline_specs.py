@@ -37,11 +37,9 @@ def collector_specs(folder: DataFolder, options: UpOptions, servers: str) -> lis
 def streamer_specs(options: UpOptions, pace: PaceOptions, servers: str) -> list[ChildSpec]:
     """As many streamers as are wanted, on one source."""
     told = ["--bootstrap-servers", servers, "--source", options.source, *_topics(options)]
-    told += ["--share", "group", "--interval", repr(pace.interval)]
+    told += ["--share", "group", "--interval", repr(pace.interval), f"--once={str(pace.once).lower()}"]
     if pace.rate is not None:
         told += ["--rate", repr(pace.rate)]
-    if pace.once:
-        told += ["--once"]
     return [
         _spec(f"streamer-{n}", "stream", told, ends_well=pace.once) for n in range(1, options.streamers + 1)
     ]

@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 import attrs
 from cyclopts import Parameter
-from cyclopts.validators import Number
+
+RATE_MAX = 1e9
+INTERVAL_S_MAX = 86_400.0
+
+
+def _check_interval(_: object, seconds: float) -> None:
+    if not 0 <= seconds <= INTERVAL_S_MAX:  # which no NaN is
+        raise ValueError(f"--interval: seconds from 0 to {INTERVAL_S_MAX:g} are wanted")
+
+
+def _check_rate(_: object, rate: float | None) -> None:
+    if rate is not None and not 0 < rate <= RATE_MAX:
+        raise ValueError(f"--rate: a number above 0 and up to {RATE_MAX:g} is wanted")
 
 
 @Parameter(name="*")
@@ -14,9 +26,9 @@ from cyclopts.validators import Number
 class PaceOptions:
     """How a source is read; for the source as a whole, however many streamers share it."""
 
-    interval: Annotated[float, Parameter(validator=Number(gte=0, lte=86_400))] = 1.0
+    interval: Annotated[float, Parameter(validator=_check_interval)] = 1.0
     """Seconds from one pass to the next."""
-    rate: Annotated[float | None, Parameter(validator=Number(gt=0))] = None
+    rate: Annotated[float | None, Parameter(validator=_check_rate)] = None
     """Rows in a second at most; by default as fast as the interval wants it."""
     once: bool = False
     """End after one pass, or after the source's own last one; also across restarts."""

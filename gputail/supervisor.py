@@ -58,6 +58,11 @@ class Supervisor:
         """The children that run, by name."""
         return {name: child.pid for name, child in self._children.items() if child.is_alive}
 
+    def troubles(self) -> str:
+        """What its children warned of last, in one line; empty where they did not."""
+        found = [f"{name}: {child.trouble}" for name, child in self._children.items() if child.trouble]
+        return "; ".join(found)
+
     async def stop(self, stages: Sequence[Sequence[str]]) -> None:
         """Stop children by name, stage by stage, those of a stage together."""
         self._stopping.set()

@@ -26,6 +26,8 @@ from gputail.speaker import Speaker
 from gputail.status import Status, size
 from gputail.supervisor import ChildFailedError, Supervisor
 from gputail.up_options import UpOptions
+from ingest.errors import IngestError
+from ingest.sources.opening import open_source
 
 SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 BROKER_LISTEN: Final = Endpoint("127.0.0.1", 9092)
@@ -64,7 +66,7 @@ class Up:
             await asyncio.wait({course, asked}, return_when=asyncio.FIRST_COMPLETED)
             if course.done():
                 await course
-        except* (ChildFailedError, FolderInUseError, OSError) as group:
+        except* (ChildFailedError, FolderInUseError, IngestError, OSError) as group:
             self._speaker.fail(_first_of(group))
             code = 1
         finally:
@@ -90,6 +92,7 @@ class Up:
 
     async def _course(self) -> None:
         """Everything from the lock to the last status line; ends only by an error."""
+        open_source(self._options.source)  # a source that cannot be is told of before anything is started
         await self._lock()
         options, folder, say = self._options, self._folder, self._speaker.say
         say(
@@ -148,13 +151,17 @@ class Up:
 
     async def _watch(self, api: Endpoint) -> None:
         """Say when there is something to query, and from then on how it goes."""
-        client = PipelineClient(api)
-        while (gpu_id := await client.queryable_gpu()) is None:  # noqa: ASYNC110  it is another process's
+        client, loop = PipelineClient(api), asyncio.get_running_loop()
+        told_s = loop.time()
+        while (gpu_id := await client.queryable_gpu()) is None:
+            if loop.time() - told_s >= STATUS_APART_S:
+                told_s = loop.time()
+                self._speaker.status(f"nothing can be queried yet. {self._supervisor.troubles()}".strip())
             await asyncio.sleep(ASK_AGAIN_S)
         self._speaker.say("the first entries can be queried; try")
         for line in first_lines(api, gpu_id, self._folder):
             self._speaker.say(f"  {line}")
-        status, loop = Status(), asyncio.get_running_loop()
+        status = Status()
         while True:
             disk_bytes = await asyncio.to_thread(self._folder.size_bytes)
             self._speaker.status(status.line(await client.state(), loop.time(), disk_bytes))

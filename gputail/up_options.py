@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import attrs
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
 from cyclopts.validators import Number
 
 from gputail.days import WEEK, DaysOption
@@ -14,6 +15,12 @@ from gputail.endpoint import EndpointOption
 from gputail.retention_options import check_log_bytes
 
 _Workers = Annotated[int, Parameter(validator=Number(gte=0, lte=100))]
+
+
+def _to_folder(_: type, tokens: Sequence[Token]) -> Path:
+    if not tokens[0].value:  # a shell's variable that is not set; as a path it would be this folder
+        raise ValueError("--data-dir: the name of a folder is wanted, and this is empty")
+    return Path(tokens[0].value)
 
 
 def _check(_: object, options: UpOptions | None) -> None:
@@ -26,7 +33,7 @@ def _check(_: object, options: UpOptions | None) -> None:
 class UpOptions:
     """The options of a whole pipeline on this machine; the docstrings are the help."""
 
-    data_dir: Path = Path("gputail-data")
+    data_dir: Annotated[Path, Parameter(converter=_to_folder, n_tokens=1)] = Path("gputail-data")
     """Where everything is kept; made where it is missing."""
     source: str = "sample"
     """csv:PATH, sim:GPUS, or sample: the file that comes along."""

@@ -37,7 +37,7 @@ def test_a_lock_that_a_child_inherited_outlives_its_owner(tmp_path: Path) -> Non
     )
     (tmp_path / LOCK_NAME).write_bytes(gone.stdout)
 
-    with pytest.raises(FolderInUseError) as caught:
+    with pytest.raises(FolderInUseError, match="children of a gputail up that was killed") as caught:
         DataFolder(tmp_path).acquire()
     assert caught.value.is_orphaned
 
