@@ -15,6 +15,7 @@ import attrs
 from bench.measured import Figure, cpu_s
 from bench.servers import broker, scratch_folder
 from eventlog.client import open_queue
+from gputail.stream import PRODUCER
 from ingest.clock import SystemClock
 from ingest.sources.opening import SAMPLE_SOURCE, open_source
 from ingest.streamer import Streamer
@@ -57,7 +58,7 @@ def _measured(rate: float | None) -> Run:
 
 async def _run(address: str, rate: float | None) -> Run:
     settings = StreamerSettings("bench", interval_s=0, rate=rate)
-    queue = open_queue(f"kafka://{address}", limits=settings.buffer)
+    queue = open_queue(f"kafka://{address}", settings=PRODUCER, limits=settings.buffer)
     streamer = Streamer(queue, open_source(SAMPLE_SOURCE), settings, SystemClock())
     running = asyncio.create_task(streamer.run())
     while not streamer.counters.events_acknowledged:  # noqa: ASYNC110  # counters have no event

@@ -7,7 +7,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +17,8 @@ from gputail.child_log import ChildLog
 from gputail.parent import VARIABLE as PARENT_PIPE
 
 LINE_BYTES_MAX: Final = 256 * 1024
+TOLD: Final = frozenset({"disk_low"})
+"""The actions of its log lines that whoever sits before the terminal has to know of at once."""
 
 
 @attrs.frozen
@@ -36,8 +38,11 @@ class ChildSpec:
 class Child:
     """A running child. Its last error and what it said when it was ready are kept."""
 
-    def __init__(self, spec: ChildSpec, process: asyncio.subprocess.Process, log: ChildLog) -> None:
+    def __init__(
+        self, spec: ChildSpec, process: asyncio.subprocess.Process, log: ChildLog, say: Callable[[str], None]
+    ) -> None:
         self.spec = spec
+        self._say = say
         self._process = process
         self._log = log
         self.ready: asyncio.Future[Mapping[str, Any]] = asyncio.get_running_loop().create_future()
@@ -49,8 +54,13 @@ class Child:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls, spec: ChildSpec, log: ChildLog, inherited: Sequence[int]) -> Child:
-        """Run it; `inherited` are file descriptors that it holds open, the first one the parent pipe."""
+    async def start(
+        cls, spec: ChildSpec, log: ChildLog, inherited: Sequence[int], say: Callable[[str], None]
+    ) -> Child:
+        """Run it; `inherited` are file descriptors that it holds open, the first one the parent pipe.
+
+        `say` gets what must not stay in a log, a line each.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
@@ -64,7 +74,7 @@ class Child:
             start_new_session=True,
             limit=LINE_BYTES_MAX,
         )
-        return cls(spec, process, log)
+        return cls(spec, process, log, say)
 
     @property
     def pid(self) -> int:
@@ -113,6 +123,9 @@ class Child:
             return
         if said.get("action") == "ready" and not self.ready.done():
             self.ready.set_result(said)
+        if said.get("action") in TOLD:
+            self._say(f"{self.spec.name}: {said.get('event')}")
+            self.trouble = ""  # which a warning sets anew
         if said.get("level") in {"warning", "error", "critical"}:
             self.trouble = " ".join(f"{said.get('event')} {said.get('error', '')}".split())
         if said.get("level") in {"error", "critical"}:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
 import attrs
 
-from eventlog.client import open_queue
+from eventlog.client import TopicDescription, open_queue
 from gputail.bootstrap_options import BootstrapOptions
 from gputail.collect_options import CollectOptions
 from gputail.exposition import Numbers
@@ -27,6 +28,7 @@ from ingest.collector_settings import CollectorSettings
 from ingest.projections import VERSIONS
 from query.views.errors import ViewUnavailableError
 from query.views.opening import open_writer
+from query.views.store import ViewWriter
 
 CLOSE_S_MAX: Final = 2.0
 """For the queue, after the collector has stored what it had in hand."""
@@ -68,10 +70,13 @@ class CollectProcess(Process):
         write = partial(open_writer, options.views, retention_ms=options.views_days.ms, projections=VERSIONS)
         with suppress(ViewUnavailableError):  # that may pass: the collector tries again
             write().close()  # a store that can never be used is told of before anything is waited for
-        queue = open_queue(self._bootstrap.url, client_id=self._process.name)
+        queue = open_queue(
+            self._bootstrap.url, client_id=self._process.name, settings=self._bootstrap.settings
+        )
         try:
             self._waits_for = f"waits for the broker at {servers}"
-            await until_answered(lambda: ensure_topics(queue, self._topics), servers)
+            topic = await until_answered(lambda: ensure_topics(queue, self._topics), servers)
+            await asyncio.to_thread(_check_log, write, topic)
             self._collector = Collector(
                 queue, write, options.views, settings=self._settings, clock=self._clock
             )
@@ -126,3 +131,13 @@ class CollectProcess(Process):
                 "the views keep more than the log: what they have beyond it cannot be made anew",
                 extra={"action": "retention", "views_days": str(views), "log_days": str(log)},
             )
+
+
+def _check_log(write: Callable[[], ViewWriter], topic: TopicDescription) -> None:
+    """Raise AnotherLogError where the views follow another log: they would never be brought up to date."""
+    with suppress(ViewUnavailableError):  # that may pass, and the collector asks again
+        writer = write()
+        try:
+            writer.partition_states(topic.name, str(topic.topic_id))
+        finally:
+            writer.close()

@@ -13,6 +13,7 @@ from gputail.broker_options import BrokerOptions
 from gputail.collect_options import CollectOptions
 from gputail.process_options import ProcessOptions
 from gputail.retention_options import TopicOptions
+from gputail.serve_limits import LimitOptions
 from gputail.serve_options import ServeOptions
 from gputail.source_options import PaceOptions, SourceOptions
 from gputail.up_options import UpOptions
@@ -31,6 +32,7 @@ _PACE = PaceOptions()
 _BOOTSTRAP = BootstrapOptions()
 _TOPICS = TopicOptions()
 _UP = UpOptions()
+_LIMITS = LimitOptions()
 
 
 @broker_app.default
@@ -85,14 +87,14 @@ def collect(
 
 
 @serve_app.default
-def serve(options: ServeOptions, process: ProcessOptions = _PROCESS) -> int:
+def serve(options: ServeOptions, limits: LimitOptions = _LIMITS, process: ProcessOptions = _PROCESS) -> int:
     """Serve the views over HTTP, until SIGTERM or ^C. There is no TLS, no login and no access control."""
     from gputail.serve import ServeProcess
 
     line = _enter(process)
 
     async def run() -> int:
-        return await ServeProcess(options, process, line).run()
+        return await ServeProcess(options, process, line, limits=limits).run()
 
     return _run(run())
 

@@ -9,22 +9,26 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 LOCK_NAME: Final = "lock"
+LOCK_BYTES_MAX: Final = 64 * 1024
 
 
 class FolderInUseError(Exception):
     """Another `gputail up` works on this folder; stop it first, or name another folder with --data-dir."""
 
-    def __init__(self, path: Path, pid: int | None) -> None:
+    def __init__(self, path: Path, pid: int | None, children: Mapping[str, int] | None = None) -> None:
         self.is_orphaned = pid is None or not _is_alive(pid)
         """The supervisor is gone, and its children are about to be."""
         if self.is_orphaned:
-            user = "children of a gputail up that was killed: end them"
+            alive = [f"{name} (process {pid})" for name, pid in (children or {}).items() if _is_alive(pid)]
+            left = ", ".join(alive) or "children"
+            user = f"{left} of a gputail up that was killed: end {'it' if len(alive) == 1 else 'them'}"
         else:
             user = f"process {pid}: stop that gputail up"
         super().__init__(f"{path} is in use by {user} first, or name another folder with --data-dir")
@@ -65,6 +69,10 @@ class DataFolder:
 
     def acquire(self) -> None:
         """Make the folder, and be its only user; FolderInUseError, or OSError where that cannot be."""
+        if self.path.is_symlink() and not self.path.exists():
+            raise OSError(
+                errno.ENOENT, f"it is a link to {self.path.readlink()}, which is not there", str(self.path)
+            )
         for folder in (self.path, self.logs):
             folder.mkdir(parents=True, exist_ok=True)
         path = self.path / LOCK_NAME
@@ -72,14 +80,20 @@ class DataFolder:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            pid = _pid(os.pread(lock, 32, 0))
+            pid, children = _users(os.pread(lock, LOCK_BYTES_MAX, 0))
             os.close(lock)
             if error.errno in {errno.EAGAIN, errno.EACCES}:
-                raise FolderInUseError(self.path, pid) from None
+                raise FolderInUseError(self.path, pid, children) from None
             raise OSError(error.errno, f"{error.strerror}: it cannot be locked", str(path)) from error
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, b"%d\n" % os.getpid(), 0)
         self._lock = lock
+        self.note_children({})
+
+    def note_children(self, pids: Mapping[str, int]) -> None:
+        """Say in the lock's file who works here, for whoever finds it held. OSError."""
+        lines = [f"{os.getpid()}\n", *(f"{pid} {name}\n" for name, pid in pids.items())]
+        text = "".join(lines).encode()
+        os.pwrite(self.lock_fd, text, 0)
+        os.ftruncate(self.lock_fd, len(text))
 
     def release(self) -> None:
         """Let the next one in, as far as this process is concerned."""
@@ -104,9 +118,16 @@ def _size_bytes(path: Path) -> int:
     return total
 
 
-def _pid(text: bytes) -> int | None:
-    digits = text.strip()
-    return int(digits) if digits.isdigit() else None
+def _users(text: bytes) -> tuple[int | None, dict[str, int]]:
+    """The supervisor, and its children by name, as far as the lock's file can be read."""
+    pid, children = None, {}
+    for line in text.decode(errors="replace").splitlines():
+        digits, _, name = line.partition(" ")
+        if digits.isdecimal() and name:
+            children[name] = int(digits)
+        elif digits.isdecimal():
+            pid = int(digits)
+    return pid, children
 
 
 def _is_alive(pid: int) -> bool:

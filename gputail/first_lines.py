@@ -6,14 +6,19 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Final
+
+import attrs
 
 from gputail.data_folder import DataFolder
 from gputail.endpoint import Endpoint
 
+_NEAREST: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # where "everywhere" is from here
+
 
 def first_lines(api: Endpoint, gpu_id: str, folder: DataFolder) -> list[str]:
     """Swagger UI, a question about a GPU that is there, and a look at the log."""
-    base = f"http://{api}"
+    base = f"http://{attrs.evolve(api, host=_NEAREST.get(api.host, api.host))}"
     question = f"{base}/api/v1/gpus/{gpu_id}/telemetry?limit=3"
     return [
         f"{base}/schema/swagger",

@@ -8,6 +8,7 @@ from typing import Final
 from gputail.child import ChildSpec
 from gputail.data_folder import DataFolder
 from gputail.endpoint import Endpoint
+from gputail.retention_options import TopicOptions
 from gputail.settings import FILE
 from gputail.source_options import PaceOptions
 from gputail.up_options import UpOptions
@@ -27,17 +28,21 @@ def api_spec(folder: DataFolder, listen: Endpoint) -> ChildSpec:
     return _spec(API, "serve", ["--views", folder.views_url, "--listen", str(listen)])
 
 
-def collector_specs(folder: DataFolder, options: UpOptions, servers: str) -> list[ChildSpec]:
+def collector_specs(
+    folder: DataFolder, options: UpOptions, topics: TopicOptions, servers: str
+) -> list[ChildSpec]:
     """As many collectors as are wanted."""
-    told = ["--bootstrap-servers", servers, "--views", folder.views_url, *_topics(options)]
+    told = ["--bootstrap-servers", servers, "--views", folder.views_url, *_topics(topics)]
     told += ["--views-days", str(options.views_days)]
     return [_spec(f"collector-{n}", "collect", told) for n in range(1, options.collectors + 1)]
 
 
-def streamer_specs(options: UpOptions, pace: PaceOptions, servers: str) -> list[ChildSpec]:
+def streamer_specs(
+    options: UpOptions, topics: TopicOptions, pace: PaceOptions, servers: str
+) -> list[ChildSpec]:
     """As many streamers as are wanted, on one source."""
-    told = ["--bootstrap-servers", servers, "--source", options.source, *_topics(options)]
-    told += ["--share", "group", "--interval", repr(pace.interval), f"--once={str(pace.once).lower()}"]
+    told = ["--bootstrap-servers", servers, "--source", options.source, *_topics(topics)]
+    told += ["--share", "group", "--interval", repr(pace.interval_s), f"--once={str(pace.once).lower()}"]
     if pace.rate is not None:
         told += ["--rate", repr(pace.rate)]
     return [
@@ -45,16 +50,21 @@ def streamer_specs(options: UpOptions, pace: PaceOptions, servers: str) -> list[
     ]
 
 
-def _topics(options: UpOptions) -> list[str]:
+def _topics(topics: TopicOptions) -> list[str]:
     return [
-        *("--partitions", str(options.partitions)),
-        *("--log-days", str(options.log_days)),
-        *("--log-bytes", str(options.log_bytes)),
+        *("--partitions", str(topics.partitions)),
+        *("--log-days", str(topics.log_days)),
+        *("--log-bytes", str(topics.log_bytes)),
     ]
 
 
 def _spec(
-    name: str, verb: str, told: list[str], *, ends_well: bool = False, ends_last: bool = False
+    name: str,
+    verb: str,
+    told: list[str],
+    *,
+    ends_well: bool = False,
+    ends_last: bool = False,
 ) -> ChildSpec:
     """One child; the supervisor reads its log, so that is JSON whatever the environment asks for."""
     always = [

@@ -2,45 +2,56 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from typing import Any
 
+from gputail.api_readiness import ApiReadiness
 from gputail.endpoint import Endpoint
 from gputail.exposition import Numbers, render
+from gputail.health import Readiness
 from gputail.listening import refused, warn_of_open
 from gputail.process import Process
 from gputail.process_options import ProcessOptions
 from gputail.rate import Rate
+from gputail.serve_limits import LimitOptions
 from gputail.serve_metrics import RequestMeasurements
 from gputail.serve_options import ServeOptions
 from gputail.terminal_line import TerminalLine
 from ingest.clock import SystemClock
 from query.api.app import create_app
 from query.api.server import ApiServer
-from query.api.settings import ApiSettings
 from query.views.opening import open_reader
 
 
 class ServeProcess(Process):
-    """One run of an API process. It is ready when it listens; before there is a view it answers just that."""
+    """One run of an API process; it is ready as long as the API says so itself."""
 
     noun = "API"
 
     def __init__(
-        self, options: ServeOptions, process: ProcessOptions, line: TerminalLine | None = None
+        self,
+        options: ServeOptions,
+        process: ProcessOptions,
+        line: TerminalLine | None = None,
+        *,
+        limits: LimitOptions,
     ) -> None:
         super().__init__(process, line)
+        self._settings = limits.settings()
         self._options = options
         self._clock = SystemClock()
         self._rate = Rate()
         self._measured = RequestMeasurements()
         self._server: ApiServer | None = None
+        self._readiness: ApiReadiness | None = None
+        self._asking: asyncio.Task[None] | None = None
         logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are told by us
 
     async def work(self) -> int:
         """Serve until the end is asked for."""
-        settings, listen = ApiSettings(), self._options.listen
+        settings, listen = self._settings, self._options.listen
         views = open_reader(self._options.views)
         try:
             app = create_app(settings, views, exposition=self._exposition, observer=self._measured)
@@ -52,17 +63,33 @@ class ServeProcess(Process):
             listening = Endpoint(host, port)
             warn_of_open(listening)
             self._server = server
+            self._readiness = ApiReadiness(app)
+            await self._readiness.ask()
+            self._asking = asyncio.create_task(self._readiness.run())
             self._ready(listen=str(listening), views=self._options.views)
             await server.serve()
         finally:
+            self._ask_no_more()
             views.close()
         return 0
 
     def drain(self) -> bool:
         if self._server is None:
             return False
+        self._ask_no_more()
         self._server.stop()
         return True
+
+    def readiness(self) -> Readiness:
+        """The API's own answer, once it listens."""
+        own = super().readiness()
+        if own.reason is not None or self._readiness is None:
+            return own
+        return Readiness(self._readiness.reason, own.facts)
+
+    def _ask_no_more(self) -> None:
+        if self._asking is not None:
+            self._asking.cancel()
 
     def facts(self) -> Mapping[str, Any]:
         numbers = self._measured.copy()

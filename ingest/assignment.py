@@ -69,7 +69,8 @@ class Assignment:
         if next_offset > marks.high_watermark:
             raise AnotherLogError(
                 f"the view has {self._ends.at(number)} up to offset {next_offset}, and this log ends at "
-                f"{marks.high_watermark}: it is another log; make the view anew with `gputail replay`"
+                f"{marks.high_watermark}: it is another log; delete the view; collectors make it anew from "
+                "the log"
             )
         if next_offset < marks.log_start:
             gap = Gap(number, next_offset, marks.log_start, REMOVED, self._clock.wall_ms())

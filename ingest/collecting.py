@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
+from typing import Any
 
-from eventlog.client import GroupListener, Subscription, TopicPartition
+from eventlog.client import Batch, GroupListener, Subscription, TopicPartition
 from eventlog.client.errors import EventLogError, StaleGenerationError
 from ingest.applying import Applied, Applier
 from ingest.assignment import Assignment
@@ -29,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.2
 """How long one poll waits for records: a stop is noticed in between."""
+POLL_S_MAX = 1.0
+"""How long a stop waits for a poll, which may stand behind a commit that the broker does not answer."""
 
 
 class Collecting(GroupListener):
@@ -71,7 +74,7 @@ class Collecting(GroupListener):
             for task in background:
                 if task.done():
                     task.result()
-            count = await self._take(subscription)
+            count = await self._take(subscription, stopping)
             self._count()
             if loop.time() >= commit_s:
                 await self._commits.commit(subscription)
@@ -81,18 +84,24 @@ class Collecting(GroupListener):
                 with suppress(TimeoutError):
                     await asyncio.wait_for(stopping.wait(), max(0.0, rest_s))
         await self._settle(self._settings.settle_s_max)
+        await self.give_up()  # that was all the time it gets, and leaving the group would wait for it again
         await self._commits.commit(subscription)
 
     async def give_up(self) -> None:
         """Let go of a parcel that cannot be stored in time; the view is where it was before it, or after."""
-        if self._applying is not None:
-            self._applying.cancel()
-            await asyncio.gather(self._applying, return_exceptions=True)
+        applying, self._applying = self._applying, None
+        if applying is not None:
+            applying.cancel()
+            await asyncio.gather(applying, return_exceptions=True)
 
-    async def _take(self, subscription: Subscription) -> int:
+    async def _take(self, subscription: Subscription, stopping: asyncio.Event) -> int:
         """One batch, up to where its parcel is on its way; returns how many records it had."""
-        batch = await subscription.poll(records_max=self._settings.batch_records, timeout_s=POLL_S)
+        batch = await self._poll(subscription, stopping)
         parcel = self._intake.take(batch, self._clock.wall_ms())
+        if self._applying is not None:
+            await _first(self._applying, stopping)
+        if stopping.is_set():
+            return 0  # what was folded is read again, by whoever comes next
         stale = await self._settle()
         await self._refusals.resolve(batch.refusals)
         await self._seek(subscription)
@@ -101,6 +110,17 @@ class Collecting(GroupListener):
             parcel = parcel.without(stale)
             self._applying = asyncio.create_task(self._applier.apply(parcel))
         return len(batch.records)
+
+    async def _poll(self, subscription: Subscription, stopping: asyncio.Event) -> Batch:
+        polling = asyncio.create_task(
+            subscription.poll(records_max=self._settings.batch_records, timeout_s=POLL_S)
+        )
+        try:
+            await _first(polling, stopping)
+            done, _ = await asyncio.wait({polling}, timeout=POLL_S_MAX)
+            return polling.result() if done else Batch()
+        finally:
+            polling.cancel()
 
     async def _settle(self, timeout_s: float | None = None) -> frozenset[int]:
         """Wait for the parcel in hand; returns the partitions that somebody else had applied.
@@ -187,6 +207,15 @@ class Collecting(GroupListener):
     def _forget(self, numbers: frozenset[int]) -> None:
         self._assignment.forget(numbers)
         self._commits.forget(numbers)
+
+
+async def _first(task: asyncio.Task[Any], stopping: asyncio.Event) -> None:
+    """Wait until it is done, or a stop comes: it may be waiting for a broker that is away."""
+    told = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({task, told}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        told.cancel()
 
 
 def _tell(message: str, action: str, partitions: Iterable[TopicPartition]) -> None:

@@ -34,6 +34,9 @@ from query.views.errors import ViewError
 
 T = TypeVar("T")
 
+LEAVE_S_MAX = 2.0
+"""How long leaving the group waits for the broker: a session that is not left ends by itself."""
+
 
 class Collector:
     """One member of the group of collectors.
@@ -118,11 +121,11 @@ class Collector:
             return
         try:
             await collecting.run(subscription, self._stopping, background)
-            await subscription.close()
+            await subscription.close(LEAVE_S_MAX)
         except BaseException:
             # What has ended it is told; what the farewell says beside it is the same, or less.
             with suppress(ViewError, EventLogError):
-                await subscription.close()
+                await subscription.close(LEAVE_S_MAX)
             raise
         finally:
             await collecting.give_up()

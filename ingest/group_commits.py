@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 
@@ -11,6 +12,9 @@ from ingest.collector_counters import CollectorCounters
 from ingest.log_ends import LogEnds
 
 logger = logging.getLogger(__name__)
+
+ANSWER_S_MAX = 1.0
+"""How long one commit waits for a broker that does not answer: whoever stops has ten seconds for all."""
 
 
 class GroupCommits:
@@ -40,10 +44,11 @@ class GroupCommits:
         if not offsets:
             return
         try:
-            await subscription.commit(
-                {self._ends.at(number): offset for number, offset in offsets.items()}, self._metadata
-            )
-        except (RebalanceInProgressError, BrokerUnavailableError) as error:
+            async with asyncio.timeout(ANSWER_S_MAX):
+                await subscription.commit(
+                    {self._ends.at(number): offset for number, offset in offsets.items()}, self._metadata
+                )
+        except (RebalanceInProgressError, BrokerUnavailableError, TimeoutError) as error:
             # The next commit carries them too.
             logger.debug("the group's offsets wait", extra={"action": "commit", "error": str(error)})
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -24,6 +25,10 @@ _SLICE_S = 0.04
 """Between two turns where a rate is set."""
 _LOOK_S = 1.0
 """Between two looks, at most: at our share, at the others' progress, at the room in the buffer."""
+_TELL_S = 5.0
+"""A buffer that has been full for so long is told of: a broker may be there and take nothing."""
+
+logger = logging.getLogger(__name__)
 
 
 class Sender:
@@ -154,7 +159,8 @@ class Sender:
         """Wait for the broker, however long it takes; the time is counted as it goes by."""
         self._allowance.rest()
         loop = asyncio.get_running_loop()
-        has_room = False
+        full_s = loop.time()
+        is_told = has_room = False
         while not has_room:
             began_s = loop.time()
             with suppress(TimeoutError):
@@ -162,3 +168,14 @@ class Sender:
                     await self._publisher.wait_for_room()
                     has_room = True
             self._counters.waiting_s += loop.time() - began_s
+            if not has_room and not is_told and loop.time() - full_s >= _TELL_S:
+                is_told = True
+                logger.warning(
+                    "the broker takes nothing; waiting until it does",
+                    extra={"action": "wait_for_room", "events_pending": self._counters.events_pending},
+                )
+        if is_told:
+            logger.info(
+                "the broker takes events again",
+                extra={"action": "wait_for_room", "waited_s": round(loop.time() - full_s, 1)},
+            )

@@ -9,7 +9,9 @@ is on its way is watched until the broker has answered (flights.py).
 
 Promise: a row that was not sent yet is sent by whoever owns its partition, in order, with (pass, row)
 growing. A row may be sent twice, by a streamer that stalled or was killed between sending and the answer:
-views drop an origin that is not above the last one they applied.
+views drop an origin that is not above the last one they applied. For a source without end the last origin
+is looked for among the last `records_searched_max` records of a partition: where other sources have pushed
+it further back, the pass that was interrupted stays as it is, and another begins at once.
 
 With `once`, and with a source whose passes end, each streamer stays until every row is in the log, whoever
 sent it: so those that are done take over what one that dies leaves behind.

@@ -63,7 +63,7 @@ def test_defaults_are_those_of_the_libraries() -> None:
         CollectOptions(views="v").poll_ms,
     )
     assert (streamer.interval_s, streamer.rate, streamer.once) == (
-        PaceOptions().interval,
+        PaceOptions().interval_s,
         PaceOptions().rate,
         PaceOptions().once,
     )

@@ -21,6 +21,7 @@ from eventlog.client.errors import (
     UnauthorizedError,
 )
 from eventlog.client.kafka_errors import translate
+from eventlog.client.kafka_log import KafkaLog
 from eventlog.client.kafka_settings import make_producer
 from eventlog.client.outbox import Outbox, OutboxLimits
 from eventlog.client.port import Publisher
@@ -44,7 +45,8 @@ class KafkaPublisher(Publisher):
         self._failure: EventLogError | None = None
         self._answers: Answers = []
         self._closed = False
-        self._producer = make_producer({**settings, "error_cb": self._on_error})
+        self._log = KafkaLog()
+        self._producer = make_producer({**settings, "error_cb": self._on_error}, self._log)
         self._worker = Worker(f"publisher-{topic.name}", self._producer)
         self._worker.call(self._serve_once)
 
@@ -138,7 +140,7 @@ class KafkaPublisher(Publisher):
         await self._outbox.settled(deadline_s)
         self._producer.purge(in_queue=True, in_flight=True, blocking=False)
         self._worker.stop()
-        self._outbox.give_up(deadline_s)
+        self._outbox.give_up()
 
     def _check(self) -> None:
         if self._closed:
@@ -172,6 +174,7 @@ class KafkaPublisher(Publisher):
     ) -> None:
         outcome: int | EventLogError
         if error is None:
+            self._log.answered()
             outcome = message.offset() or 0
         else:
             outcome = translate(error, f"publishing to {self.topic.name}/{partition}")

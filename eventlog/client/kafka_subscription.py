@@ -15,6 +15,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import ClientClosedError, RefusedByBrokerError, StaleGenerationError
 from eventlog.client.kafka_errors import translate
+from eventlog.client.kafka_log import KafkaLog
 from eventlog.client.kafka_reading import Reading
 from eventlog.client.kafka_settings import make_consumer
 from eventlog.client.port import GroupListener, Start, Subscription
@@ -57,7 +58,8 @@ class KafkaSubscription(Subscription):
         self._hook_error: Exception | None = None
         self._hook: asyncio.Task[object] | None = None
         self._closing: asyncio.Task[None] | None = None
-        self._consumer = make_consumer(settings)
+        self._log = KafkaLog()
+        self._consumer = make_consumer(settings, self._log)
         self._worker = Worker(f"reader-{place.group_id if place else 'alone'}", self._consumer)
 
     @property
@@ -230,6 +232,8 @@ class KafkaSubscription(Subscription):
         messages = self._consumer.consume(1, timeout_s)
         if messages and records_max > 1:
             messages += self._consumer.consume(records_max - 1, 0)
+        if any(message.error() is None for message in messages[:1]):
+            self._log.answered()
         if self._hook_error is not None:
             raise self._hook_error
         wanted = self._place is None or self._place.reads
@@ -248,6 +252,7 @@ class KafkaSubscription(Subscription):
         place = self._place
         assert place is not None
         self._member_id = consumer.memberid() or ""
+        self._log.answered()
         self._assignment |= set(partitions)
         if not partitions:
             consumer.incremental_assign([])

@@ -93,7 +93,7 @@ class MemoryPublisher(Publisher):
         await self._outbox.settled(deadline_s)
         self._sending.cancel()
         await asyncio.wait([self._sending])
-        self._outbox.give_up(deadline_s)
+        self._outbox.give_up()
 
     def _check(self) -> None:
         if self._closed:

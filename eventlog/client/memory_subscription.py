@@ -64,7 +64,7 @@ class MemorySubscription(Subscription):
         self._hook: asyncio.Task[object] | None = None
         self._settling = asyncio.Lock()
         self._closed = False
-        self._begin(starts or {})
+        self._begin({at: self._offset(at, start) for at, start in (starts or {}).items()})
         if place is not None:
             place.member.polled_s = asyncio.get_running_loop().time()
             place.group.join(place.member)
@@ -92,13 +92,12 @@ class MemorySubscription(Subscription):
             await self._wait(min(remaining_s, _LOOK_S))
 
     async def _look(self, records_max: int) -> Batch:
-        if not self._log.is_available:
-            return Batch()
-        if self._place is not None:
+        if self._place is not None and self._log.is_available:
             async with self._settling:
                 self._check_open("reading")
                 await self._settle(self._place)
-        return self._take(records_max)
+        # The hooks took their time, and the log may have gone away meanwhile.
+        return self._take(records_max) if self._log.is_available else Batch()
 
     async def _wait(self, timeout_s: float) -> None:
         member = None if self._place is None else self._place.member
@@ -192,7 +191,7 @@ class MemorySubscription(Subscription):
         if revoked := member.owned - member.target:
             await self._revoke(place, revoked)
             self._log.wake()
-        if assigned := group.free(member):
+        if self._log.is_available and (assigned := group.free(member)):
             member.owned |= assigned
             await self._assign(place, assigned)
         member.polled_s = loop.time()
@@ -200,8 +199,9 @@ class MemorySubscription(Subscription):
             raise self._hook_error
 
     async def _assign(self, place: MemoryPlace, partitions: set[TopicPartition]) -> None:
-        asked = await self._run_hook(place.listener.on_assigned(tuple(sorted(partitions))))
-        starts: dict[TopicPartition, int | Start] = dict.fromkeys(sorted(partitions), place.start)
+        # Looked up first: the hook takes its time, and the log may go away meanwhile.
+        starts = {at: self._offset(at, place.start) for at in sorted(partitions)}
+        asked = await self._run_hook(place.listener.on_assigned(tuple(starts)))
         starts |= {at: place.group.committed[at] for at in starts if at in place.group.committed}
         starts |= {at: offset for at, offset in (asked or {}).items() if at in starts}
         self._begin(starts)
@@ -234,11 +234,15 @@ class MemorySubscription(Subscription):
 
     # --- positions ----------------------------------------------------------------------------
 
-    def _begin(self, starts: Mapping[TopicPartition, int | Start]) -> None:
+    def _begin(self, starts: Mapping[TopicPartition, int]) -> None:
         for at, start in starts.items():
-            marks = self._log.partition(at).watermarks
-            offsets = {Start.EARLIEST: marks.log_start, Start.LATEST: marks.high_watermark}
-            self._positions[at] = _Position(offsets[start] if isinstance(start, Start) else start)
+            self._positions[at] = _Position(start)
+
+    def _offset(self, at: TopicPartition, start: int | Start) -> int:
+        marks = self._log.partition(at).watermarks
+        if not isinstance(start, Start):
+            return start
+        return marks.log_start if start is Start.EARLIEST else marks.high_watermark
 
     def _forget(self, partitions: Iterable[TopicPartition]) -> None:
         for at in partitions:

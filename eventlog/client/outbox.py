@@ -44,6 +44,8 @@ class Outbox:
         self._next_partition = 0
         self._parts: dict[tuple[Delivery, int], tuple[int, int]] = {}
         self._changed = asyncio.Event()
+        self._refused = 0, 0
+        """Records and bytes of the batch that found no room last; nothing, since another was taken."""
         self.records = 0
         self.bytes = 0
 
@@ -119,11 +121,17 @@ class Outbox:
                 f"a batch of {count} records and {size} bytes can never fit the buffer for {self._topic!r}; "
                 f"publish at most {limits.records_max} records and {limits.bytes_max} bytes at once"
             )
-        if self.records + count > limits.records_max or self.bytes + size > limits.bytes_max:
+        if not self._fits(count, size):
+            self._refused = count, size
             raise QueueFullError(
                 f"{self.records} records wait for the broker's answer in {self._topic!r}, and {count} more "
                 "do not fit; wait for room"
             )
+        self._refused = 0, 0
+
+    def _fits(self, count: int, size: int) -> bool:
+        limits = self._limits
+        return self.records + count <= limits.records_max and self.bytes + size <= limits.bytes_max
 
     def settle(self, delivery: Delivery, partition: int, outcome: int | EventLogError) -> None:
         """A part of a batch has been answered for, once."""
@@ -147,19 +155,21 @@ class Outbox:
                 for delivery in dict.fromkeys(delivery for delivery, _ in self._parts):
                     await delivery.settled()
 
-    def give_up(self, waited_s: float) -> None:
+    def give_up(self) -> None:
         """The publisher is closed: what is open has failed, and UndeliveredError counts it."""
         undelivered = self.records
         self.abandon(ClientClosedError(f"the publisher for {self._topic!r} was closed"))
         if undelivered:
             raise UndeliveredError(
-                f"{undelivered} records for {self._topic!r} were not acknowledged in {waited_s:g} s "
+                f"{undelivered} records for {self._topic!r} were not acknowledged in time "
                 "and are given up; the log's end tells which of them are stored"
             )
 
     def has_room(self) -> bool:
-        """Whether half of the buffer is free."""
-        return 2 * self.records <= self._limits.records_max and 2 * self.bytes <= self._limits.bytes_max
+        """Whether half of the buffer is free, and what was refused last fits: who waits can go on."""
+        limits = self._limits
+        half_is_free = 2 * self.records <= limits.records_max and 2 * self.bytes <= limits.bytes_max
+        return half_is_free and self._fits(*self._refused)
 
     async def change(self) -> None:
         """Wait until something has been answered for."""

@@ -82,7 +82,7 @@ class Publisher(ABC):
 
     @abstractmethod
     async def wait_for_room(self) -> None:
-        """Wait until at least half of the buffer is free, or the publisher has failed."""
+        """Wait until half of the buffer is free and what was refused last fits, or publishing has failed."""
 
     @property
     @abstractmethod

@@ -225,14 +225,14 @@ def _hex(text: str) -> str:
 
 
 def _gpus(gpu_count: int, seed: int) -> tuple[GPU, ...]:
-    # 64 bits tell the GPU, the rest its fleet: a file repeats them in each row, and packs the better for it.
-    fleet = _hex(f"gputail fleet {seed}")
     gpus = []
     for number in range(gpu_count):
-        own = _hex(f"gputail GPU {number} of fleet {seed}")
         host, index = divmod(number, HOST_GPUS)
+        # 96 bits tell the GPU, 32 its host: a file repeats all of it in each row, and packs the better so.
+        own = _hex(f"gputail GPU {number} of fleet {seed}")
+        hosts = _hex(f"gputail host {host} of fleet {seed}")
         gpu = GPU(
-            uuid=f"GPU-{own[:8]}-{own[8:12]}-{own[12:16]}-{fleet[:4]}-{fleet[4:16]}",
+            uuid=f"GPU-{own[:8]}-{own[8:12]}-{hosts[:4]}-{hosts[4:8]}-{own[12:24]}",
             hostname=f"gpu-node-{host:03}",
             index=index,
             device=f"nvidia{index}",

@@ -9,7 +9,6 @@ from typing import Final
 
 from ingest.errors import SourceError
 from ingest.sources.dcgm_csv import CsvSource
-from ingest.sources.simulator import DEFAULT_SEED, SimulatorSource
 from ingest.sources.source import Source
 
 SAMPLE_SOURCE: Final = "sample"
@@ -35,6 +34,9 @@ def open_source(name: str) -> Source:
     if kind == "csv" and rest:
         return CsvSource(Path(os.path.expanduser(rest)))  # a shell leaves the ~ in csv:~/a.csv alone
     if kind == "sim" and (match := _FLEET.fullmatch(rest)):
+        # numpy comes with it, and who plays a file does without.
+        from ingest.sources.simulator import DEFAULT_SEED, SimulatorSource  # noqa: PLC0415
+
         gpu_count, seed = match.groups()
         return SimulatorSource(int(gpu_count), DEFAULT_SEED if seed is None else int(seed))
     raise SourceError(

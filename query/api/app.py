@@ -13,7 +13,7 @@ from query.api.front import Front, Receive, Scope, Send
 from query.api.observer import RequestCounts, RequestObserver
 from query.api.openapi import openapi_config
 from query.api.openapi_details import complete
-from query.api.params import only_known_parameters
+from query.api.params import only_known_parameters, only_possible_ids
 from query.api.problems import ProblemAnswers
 from query.api.reading import ViewThread
 from query.api.routes.gpus import get_gpu, list_gpus
@@ -68,7 +68,7 @@ def create_app(
             own_metrics,
             swagger_assets(),
         ],
-        guards=[only_known_parameters],
+        guards=[only_known_parameters, only_possible_ids],
         dependencies={"service": Provide(lambda: service, sync_to_thread=False)},
         exception_handlers={Exception: ProblemAnswers(settings.retry_after_s)},
         openapi_config=openapi_config(),

@@ -36,6 +36,8 @@ class Connection(H11Protocol):
     """Runs while a request is awaited for the first time, or arrives."""
     _taking: asyncio.TimerHandle | None = None
     """Runs while the client has to read before we go on writing, or closing."""
+    _has_said_all = False
+    """Whether the client has shut its writing side down."""
     waiting_since_s: float | None = None
     """When it began to wait for a request, or for the rest of one; None: one is being answered."""
 
@@ -54,8 +56,15 @@ class Connection(H11Protocol):
         super().data_received(data)
         self._look_at_arrival()
 
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has nothing more to say may still read: it gets the answers that it asked for."""
+        self._has_said_all = True
+        return self._is_answering()
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        if self._has_said_all and not self._is_answering():
+            self.transport.close()
         if self.transport.is_closing():
             self._watch_taking()
         else:
@@ -70,17 +79,21 @@ class Connection(H11Protocol):
         arrives = self.conn.their_state is h11.SEND_BODY or (
             self.conn.their_state is h11.IDLE and bool(self.conn.trailing_data[0])
         )
-        is_answering = self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
         if arrives:
             self._unset_keepalive_if_required()  # it does not rest: the shorter of the two would be unfair
             self._await_arrival()
         elif self._arrival is not None:
             self._arrival.cancel()
             self._arrival = None
-        if is_answering and not arrives:
+        if self._is_answering():
             self.waiting_since_s = None
         elif self.waiting_since_s is None:
             self.waiting_since_s = self.loop.time()
+
+    def _is_answering(self) -> bool:
+        """Whether a request has arrived whole, and its answer has not ended."""
+        is_begun = self.conn.our_state in {h11.SEND_RESPONSE, h11.SEND_BODY}
+        return is_begun and self.conn.their_state is not h11.SEND_BODY
 
     def _did_not_arrive(self) -> None:
         """A client that has said nothing is left without a word."""

@@ -10,8 +10,10 @@ from msgspec import Meta, Struct
 from query.api.times import format_time
 from query.views.model import GPU, LatestValue, MetricKind, ViewStatus
 
-EXAMPLE_GPU_ID: Final = "GPU-3c0b0919-9593-2157-7027-21d646048f62"
+EXAMPLE_GPU_ID: Final = "GPU-3c0b0919-9593-1326-2214-2157c5e9ada6"
 """Of the sample that ships with gputail, so that trying the documented example finds something."""
+
+EXAMPLE_BUILD: Final = "000001-5f3a9c1e"
 
 Time = Annotated[
     str,
@@ -36,7 +38,7 @@ Cursor = Annotated[
 class AsOf(Struct, frozen=True):
     """How far the log had been applied to the view when it was read."""
 
-    build: Annotated[str, Meta(description="The build of the views that was read.", examples=["000001"])]
+    build: Annotated[str, Meta(description="The build of the views that was read.", examples=[EXAMPLE_BUILD])]
     next_offsets: Annotated[
         dict[str, int],
         Meta(
@@ -69,7 +71,7 @@ class Latest(Struct, frozen=True):
 
     metric_name: Annotated[str, Meta(examples=["DCGM_FI_DEV_GPU_TEMP"])]
     value: Annotated[float | None, Meta(description="null: the source had a blank.", examples=[41.0])]
-    unit: Annotated[str, Meta(description="Empty for a plain number.", examples=["C"])]
+    unit: Annotated[str, Meta(description="Empty for a plain number.", examples=["°C"])]
     kind: Annotated[MetricKind, Meta(description="A gauge goes up and down, a counter only up.")]
     description: Annotated[str, Meta(description="What the metric says.", examples=["GPU temperature"])]
     observed_at: Time

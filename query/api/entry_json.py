@@ -17,11 +17,18 @@ from query.views.model import EntrySlice, LabelSet
 
 _SECONDS: Final = [f"{second:02d}".encode() for second in range(60)]
 _MILLISECONDS: Final = [f".{ms:03d}Z".encode() for ms in range(1000)]
+_END: Final = b"}}"
+"""Of the position, and of the entry."""
 _json = msgspec.json.Encoder().encode
 
 
-def encode_entries(entries: EntrySlice, start: int, stop: int, separator: bytes) -> bytes:
-    """The entries from `start` up to `stop` (at least one), with the separator between each two."""
+def encode_entries(
+    entries: EntrySlice, start: int, stop: int, separator: bytes, *, opening: bytes = b"", ending: bytes = b""
+) -> bytes:
+    """The entries from `start` up to `stop` (at least one), with the separator between each two.
+
+    What goes before and after them is given along: to add it later would copy everything once more.
+    """
     pick = slice(start, stop)
     metric = _whole(entries.metric, pick)
     label_set = _whole(entries.label_set, pick)
@@ -36,9 +43,11 @@ def encode_entries(entries: EntrySlice, start: int, stop: int, separator: bytes)
     around = list(zip(label_set, partition, strict=True))
     tails = {one: _tail(entries.label_sets[one[0]], entries.topic, one[1]) for one in set(around)}
 
+    head = [heads[one] for one in metric]
+    head[0] = opening + head[0].removeprefix(_END + separator)
     parts = chain.from_iterable(
         zip(
-            map(heads.__getitem__, metric),
+            head,
             _numbers(np.asarray(entries.value[pick], np.float64).tolist()),
             map(units.__getitem__, metric),
             map(minutes.__getitem__, minute.tolist()),
@@ -49,8 +58,7 @@ def encode_entries(entries: EntrySlice, start: int, stop: int, separator: bytes)
             strict=True,
         )
     )
-    end_of_one = len(b"}}" + separator)
-    return b"".join(parts)[end_of_one:] + b"}}"
+    return b"".join(chain(parts, (_END, ending)))
 
 
 def _whole(column: Sequence[int], pick: slice) -> list[int]:
@@ -66,7 +74,7 @@ def _numbers(values: Sequence[float]) -> list[bytes]:
 def _head(gpu_id: str, metric_name: str, separator: bytes) -> bytes:
     """From the end of the entry before up to the value."""
     names = (_json(gpu_id), _json(metric_name))
-    return b"}}" + separator + b'{"gpu_id":%b,"metric_name":%b,"value":' % names
+    return _END + separator + b'{"gpu_id":%b,"metric_name":%b,"value":' % names
 
 
 def _tail(around: LabelSet, topic: str, partition: int) -> bytes:

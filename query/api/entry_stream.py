@@ -29,22 +29,23 @@ logger = logging.getLogger(__name__)
 def json_pieces(slices: Iterator[EntrySlice], closing: bytes) -> Iterator[bytes]:
     """`{"items":[…` and, after the last entry, the closing piece."""
     opening = b'{"items":['
-    for piece in _pieces(slices, b","):
-        yield opening + piece
+    for entries, start, stop in _spans(slices):
+        yield encode_entries(entries, start, stop, b",", opening=opening)
         opening = b","
     yield opening.removesuffix(b",") + closing
 
 
 def ndjson_pieces(slices: Iterator[EntrySlice]) -> Iterator[bytes]:
     """An entry on a line."""
-    for piece in _pieces(slices, b"\n"):
-        yield piece + b"\n"
+    for entries, start, stop in _spans(slices):
+        yield encode_entries(entries, start, stop, b"\n", ending=b"\n")
 
 
-def _pieces(slices: Iterator[EntrySlice], separator: bytes) -> Iterator[bytes]:
+def _spans(slices: Iterator[EntrySlice]) -> Iterator[tuple[EntrySlice, int, int]]:
+    """What goes into one piece: a slice, and where to begin and end in it."""
     for entries in slices:
         for start in range(0, len(entries), PIECE_ENTRIES):
-            yield encode_entries(entries, start, min(start + PIECE_ENTRIES, len(entries)), separator)
+            yield entries, start, min(start + PIECE_ENTRIES, len(entries))
 
 
 class EntryStream:

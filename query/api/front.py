@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from http import HTTPMethod, HTTPStatus
 from typing import Any, Final, TypeAlias
+from urllib.parse import unquote
 
 import msgspec
 
@@ -22,6 +24,7 @@ Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 _Refusal: TypeAlias = tuple[HTTPStatus, str]
 
 _METHODS: Final = frozenset(map(str, HTTPMethod))
+_ABSOLUTE: Final = re.compile(rb"https?://[^/]*", re.IGNORECASE)
 _DEFAULT_HEADERS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 
@@ -37,6 +40,7 @@ class Front:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        scope = _origin_form(scope)
         exchange = _Exchange(scope, receive, send)
         self._observer.request_began()
         try:
@@ -55,8 +59,8 @@ class Front:
         limits, headers = self._settings, scope["headers"]
         if len(scope["query_string"]) > limits.query_bytes_max:
             return HTTPStatus.REQUEST_URI_TOO_LONG, f"the query has more than {limits.query_bytes_max} bytes"
-        if sum(len(name) + len(value) for name, value in headers) > limits.head_bytes_max:
-            detail = f"the headers have more than {limits.head_bytes_max} bytes"
+        if _head_bytes(scope) > limits.head_bytes_max:
+            detail = f"the head has more than {limits.head_bytes_max} bytes"
             return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail
         if _body_bytes(headers) > limits.body_bytes_max or (
             _has_body(headers) and not await _is_body_within(receive, limits.body_bytes_max)
@@ -64,6 +68,21 @@ class Front:
             detail = f"the body has more than {limits.body_bytes_max} bytes"
             return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, detail
         return None
+
+
+def _origin_form(scope: Scope) -> Scope:
+    """A target with a scheme and a host, as proxies are sent it (RFC 9112, 3.2.2), without the two."""
+    found = _ABSOLUTE.match(scope["raw_path"])
+    if found is None:
+        return scope
+    raw_path = scope["raw_path"][found.end() :] or b"/"
+    return {**scope, "raw_path": raw_path, "path": unquote(raw_path.decode("ascii"))}
+
+
+def _head_bytes(scope: Scope) -> int:
+    """Of the target and the headers; what stands between them is so little that it does not count."""
+    headers = sum(len(name) + len(value) for name, value in scope["headers"])
+    return headers + len(scope["raw_path"]) + len(scope["query_string"])
 
 
 def _has_body(headers: Headers) -> bool:

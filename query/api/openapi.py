@@ -49,7 +49,7 @@ _ERRORS: Final = {
     429: "As many listings are being sent as may be.",
     431: "The request's headers are too large.",
     500: "The server made a mistake.",
-    503: "There is no view to read now, or too many connections are open.",
+    503: "There is no view that can be read, or too many connections are open; `type` says which.",
 }
 _EVERYWHERE: Final = (405, 408, 413, 414, 431, 500, 503)
 

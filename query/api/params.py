@@ -18,6 +18,7 @@ from query.api.times import BadTimeError, parse_time
 from query.views.store import Window
 
 ID_PATTERN: Final = r"^[A-Za-z0-9._-]{1,128}$"
+_ID: Final = re.compile(ID_PATTERN.strip("^$"))
 REPEATABLE: Final = frozenset({"metric_name"})
 NUMBERS: Final = frozenset({"limit"})
 
@@ -27,7 +28,7 @@ GPUIdParameter = Annotated[
     str,
     PathParameter(
         name="id",
-        pattern=ID_PATTERN,
+        schema_extra={"pattern": ID_PATTERN},  # checked by the guard, whose words are better
         description="The GPU's uuid, as `id` in the list of GPUs.",
         examples=[Example(summary="of the sample that comes with gputail", value=EXAMPLE_GPU_ID)],
     ),
@@ -105,6 +106,16 @@ def only_known_parameters(connection: ASGIConnection[Any, Any, Any, Any], handle
             raise ProblemError(BAD_PARAMETER, f"{name} is empty: leave it out to get all of them")
         if name in NUMBERS and not re.fullmatch(r"[0-9]{1,18}", values[0], re.ASCII):
             raise ProblemError(BAD_PARAMETER, f"{name}: {_shown(values[0])} is not a whole number above 0")
+
+
+def only_possible_ids(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard: what cannot be the id of a GPU is a mistake of its own, not a GPU that is unknown."""
+    gpu_id = connection.path_params.get("id")
+    if gpu_id is not None and not _ID.fullmatch(gpu_id):
+        raise ProblemError(
+            BAD_PARAMETER,
+            f"id: {_shown(gpu_id)} is no GPU's id: 1 to 128 letters, digits, '.', '_' and '-' are wanted",
+        )
 
 
 def check_limit(limit: int | None, cursor: str | None, items_max: int) -> None:

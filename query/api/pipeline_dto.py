@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from query.api.dto import Time
+from query.api.dto import EXAMPLE_BUILD, Time
 from query.api.times import format_time
 from query.views.model import Checkpoint, Gap, ViewStatus
 
@@ -14,7 +14,7 @@ from query.views.model import Checkpoint, Gap, ViewStatus
 class BuildItem(Struct, frozen=True):
     """One set of views, made by one format and one set of projections."""
 
-    name: Annotated[str, Meta(examples=["000001"])]
+    name: Annotated[str, Meta(examples=[EXAMPLE_BUILD])]
     format_version: Annotated[int, Meta(examples=[1])]
     projections: Annotated[
         dict[str, int],

@@ -17,7 +17,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from msgspec import Meta
 
-from query.views.errors import ViewError
+from query.views.errors import DamagedViewError, NoViewError, ViewError
 
 MEDIA_TYPE: Final = "application/problem+json"
 _URN: Final = "urn:gputail:problem:"
@@ -42,16 +42,25 @@ class ProblemKind:
     name: str
     status: HTTPStatus
     title: str
+    is_passing: bool = False
+    """Whether the same request may succeed later: then the answer says when to try again."""
 
 
 BAD_PARAMETER: Final = ProblemKind("bad-parameter", HTTPStatus.BAD_REQUEST, "A parameter is wrong")
 BAD_CURSOR: Final = ProblemKind("bad-cursor", HTTPStatus.BAD_REQUEST, "The cursor cannot be used")
 UNKNOWN_GPU: Final = ProblemKind("unknown-gpu", HTTPStatus.NOT_FOUND, "No such GPU")
 TOO_MANY_STREAMS: Final = ProblemKind(
-    "too-many-streams", HTTPStatus.TOO_MANY_REQUESTS, "Too many listings are being sent"
+    "too-many-streams", HTTPStatus.TOO_MANY_REQUESTS, "Too many listings are being sent", is_passing=True
 )
-NO_VIEW: Final = ProblemKind("no-view", HTTPStatus.SERVICE_UNAVAILABLE, "There is no view to read yet")
-NOT_READY: Final = ProblemKind("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, "Not ready")
+NO_VIEW: Final = ProblemKind(
+    "no-view", HTTPStatus.SERVICE_UNAVAILABLE, "There is no view to read yet", is_passing=True
+)
+VIEW_UNAVAILABLE: Final = ProblemKind(
+    "view-unavailable", HTTPStatus.SERVICE_UNAVAILABLE, "The view cannot be read now", is_passing=True
+)
+DAMAGED_VIEW: Final = ProblemKind("damaged-view", HTTPStatus.SERVICE_UNAVAILABLE, "The view is damaged")
+UNUSABLE_VIEW: Final = ProblemKind("unusable-view", HTTPStatus.SERVICE_UNAVAILABLE, "The view cannot be used")
+NOT_READY: Final = ProblemKind("not-ready", HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", is_passing=True)
 
 
 class ProblemError(Exception):
@@ -91,11 +100,11 @@ class ProblemAnswers:
         instance = request.scope["raw_path"].partition(b"?")[0].decode("ascii", "replace")
         match error:
             case ProblemError():
-                return self._answer(problem_of(error.kind, error.detail, instance))
+                return self._refuse(error.kind, error.detail, instance)
             case ViewError():
-                return self._answer(problem_of(NO_VIEW, str(error), instance))
+                return self._refuse(_kind_of(error), str(error), instance)
             case ValidationException():
-                return self._answer(problem_of(BAD_PARAMETER, _complaints(error), instance))
+                return self._refuse(BAD_PARAMETER, _complaints(error), instance)
             case HTTPException() if error.status_code < HTTPStatus.INTERNAL_SERVER_ERROR:
                 problem = plain_problem(error.status_code, _detail(error, request), instance)
                 return self._answer(problem, error.headers or {})
@@ -107,14 +116,23 @@ class ProblemAnswers:
         detail = "The server made a mistake; its log says more."
         return self._answer(plain_problem(HTTPStatus.INTERNAL_SERVER_ERROR, detail, instance))
 
+    def _refuse(self, kind: ProblemKind, detail: str, instance: str) -> Response[Problem]:
+        headers = self._retry_after if kind.is_passing else {}
+        return self._answer(problem_of(kind, detail, instance), headers)
+
     def _answer(self, problem: Problem, headers: Mapping[str, str] | None = None) -> Response[Problem]:
-        waits = problem.status in {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
         return Response(
-            problem,
-            status_code=problem.status,
-            media_type=MEDIA_TYPE,
-            headers={**(headers or {}), **(self._retry_after if waits else {})},
+            problem, status_code=problem.status, media_type=MEDIA_TYPE, headers=dict(headers or {})
         )
+
+
+def _kind_of(error: ViewError) -> ProblemKind:
+    match error:
+        case NoViewError():
+            return NO_VIEW
+        case DamagedViewError():
+            return DAMAGED_VIEW
+    return VIEW_UNAVAILABLE if error.retriable else UNUSABLE_VIEW
 
 
 def _complaints(error: ValidationException) -> str:

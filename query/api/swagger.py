@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from litestar import Router
+from litestar.connection import ASGIConnection
 from litestar.datastructures import CacheControlHeader
+from litestar.exceptions import NotFoundException
+from litestar.handlers import BaseRouteHandler
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.static_files import create_static_files_router
 
@@ -34,8 +37,18 @@ def swagger_assets() -> Router:
     assert spec is not None, "swagger-ui-py is a dependency"
     assert spec.submodule_search_locations, "it is a package"
     folder = Path(spec.submodule_search_locations[0]) / "static"
+    names = frozenset(path.name for path in folder.iterdir() if path.is_file())
+
+    def only_files_that_are_there(
+        connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
+    ) -> None:
+        """A guard: a name that no file can have must not reach the file system."""
+        if connection.scope["path"].removeprefix(f"{ASSETS_PATH}/") not in names:
+            raise NotFoundException
+
     return create_static_files_router(
         path=ASSETS_PATH,
         directories=[folder],
+        guards=[only_files_that_are_there],
         cache_control=CacheControlHeader(public=True, max_age=86_400),
     )

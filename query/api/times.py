@@ -17,6 +17,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
 _DAYS_OF_400_YEARS: Final = 146_097
 """The calendar repeats after them: the year 400 stands in for the year 0, which `date` does not have."""
+_FRACTION_DIGITS_MAX: Final = 30
 _SHAPE: Final = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:([Zz])|([+-])(\d\d):(\d\d))?", re.ASCII
 )
@@ -36,6 +37,11 @@ def parse_time(text: str) -> Fraction:
         raise BadTimeError(_advice(text))
     year, month, day, hour, minute, second = map(int, found.group(1, 2, 3, 4, 5, 6))
     digits, zulu, sign, *offset = found.group(7, 8, 9, 10, 11)
+    if digits and len(digits) > _FRACTION_DIGITS_MAX:
+        raise BadTimeError(
+            f"{_shown(text)} has more than {_FRACTION_DIGITS_MAX} digits of a second's fraction: "
+            "write fewer, three are enough"
+        )
     if zulu is None and sign is None:
         raise BadTimeError(
             f"{text!r} has no offset from UTC: write {EXAMPLE} for UTC, or +02:00 in place of Z"
@@ -58,14 +64,18 @@ def parse_time(text: str) -> Fraction:
 
 
 def _advice(text: str) -> str:
-    shown = text if len(text) <= 64 else text[:64] + "…"
+    shown = _shown(text)
     if " " in text and _SHAPE.fullmatch(text.replace(" ", "+")):
         return (
-            f"{shown!r} has a space where a + was: in an address + means a space, "
+            f"{shown} has a space where a + was: in an address + means a space, "
             f"so write %2B ({text.replace(' ', '%2B')}), or a time in UTC ({EXAMPLE})"
         )
     kind = "a bare number" if re.fullmatch(r"[+-]?\d+(\.\d*)?", text) else "no RFC 3339 time"
-    return f"{shown!r} is {kind}: a date, a T, a time and an offset from UTC are wanted, as in {EXAMPLE}"
+    return f"{shown} is {kind}: a date, a T, a time and an offset from UTC are wanted, as in {EXAMPLE}"
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 64 else text[:64] + "…")
 
 
 def format_time(time_ms: int) -> str:

@@ -12,13 +12,14 @@ A blob of the table `blocks`. Little-endian:
 
 A sub-column, its rows in the order of (time, partition, offset):
 
-    times      differences from the one before, in the entry's width
-    offsets    the same, folded (0, -1, 1, -2 ... as 0, 1, 2, 3 ...)
+    times      differences from the one before, less the least of them (`time_step`), in the entry's width
+    offsets    the same, folded (0, -1, 1, -2 ... as 0, 1, 2, 3 ...), then less the least (`offset_step`)
     values     as whole numbers (see `values`), differences, folded; a blank repeats the one before
     blanks     a bit for each row, the first row's the highest of the first byte; only where there are any
     label sets, then partitions: u32 number of each run of equal ones, then u32 length of each but the last
 
-In the compressed form the bytes of times, offsets and values are shuffled: all lowest ones first.
+The first row has 0 in both; a steady rate takes a byte a row, or none. In the compressed form the bytes of
+times, offsets and values are shuffled: all lowest ones first.
 """
 
 from __future__ import annotations
@@ -33,16 +34,18 @@ import attrs
 import numpy as np
 
 from query.views import values as whole
-from query.views.columns import DamagedBlobError, Ints, Rows, joined
+from query.views.columns import DamagedBlobError, Ints, Rows, as_blob, joined
 from query.views.integers import (
     Runs,
     differences,
     folded,
     narrow,
     shuffled,
+    stepped,
     sums,
     unfolded,
     unshuffled,
+    unstepped,
     widened,
 )
 from query.views.repeats import run_bytes, runs_from
@@ -62,6 +65,8 @@ ENTRY: Final = np.dtype(
         ("checksum", "<u4"),  # CRC-32 of the sub-column as stored
         ("label_set_runs", "<u4"),
         ("partition_runs", "<u4"),
+        ("time_step", "<u4"),
+        ("offset_step", "<u4"),
         ("time_width", "u1"),
         ("offset_width", "u1"),
         ("value_width", "u1"),
@@ -144,8 +149,9 @@ def _encoded(
     filled = _filled(rows.value, blank, runs) if blank.any() else rows.value
     directory["value_scale"], numbers = whole.to_numbers(filled, runs)
     directory["first_number"] = numbers[starts]
-    times = narrow(differences(rows.observed_at_ms, runs), runs)
-    offsets = narrow(folded(differences(rows.offset, runs)), runs)
+    directory["time_step"], time_rests = stepped(differences(rows.observed_at_ms, runs), runs)
+    directory["offset_step"], offset_rests = stepped(folded(differences(rows.offset, runs)), runs)
+    times, offsets = narrow(time_rests, runs), narrow(offset_rests, runs)
     values = narrow(folded(differences(numbers, runs)), runs)
     directory["time_width"], directory["offset_width"], directory["value_width"] = (
         times[0],
@@ -184,12 +190,13 @@ def _blank_bits(blank: np.ndarray[tuple[int], np.dtype[np.bool_]], runs: Runs, c
     return bits
 
 
-def series_of(blob: bytes, gpu: int, metrics: frozenset[int] | None = None) -> Iterator[Series]:
+def series_of(blob: object, gpu: int, metrics: frozenset[int] | None = None) -> Iterator[Series]:
     """The series of a GPU's block, or those of some metrics.
 
     Raises:
         DamagedBlobError: these are not the bytes that were written.
     """
+    blob = as_blob(blob)
     if len(blob) < _HEADER.size:
         raise DamagedBlobError(f"a block has {len(blob)} bytes")
     checksum, version, codec, count = _HEADER.unpack_from(blob)
@@ -231,9 +238,15 @@ def decode(series: Sequence[Series]) -> Rows:
     return Rows(
         gpu=np.repeat(np.array([one.gpu for one in series], np.int64), runs.counts),
         metric=np.repeat(directory["metric"].astype(np.int64), runs.counts),
-        observed_at_ms=sums(times, directory["first_ms"].copy(), runs),
+        observed_at_ms=sums(
+            unstepped(times, directory["time_step"], runs), directory["first_ms"].copy(), runs
+        ),
         partition=runs_from([piece[5] for piece in pieces], runs),
-        offset=sums(unfolded(offsets), directory["first_offset"].copy(), runs),
+        offset=sums(
+            unfolded(unstepped(offsets, directory["offset_step"], runs)),
+            directory["first_offset"].copy(),
+            runs,
+        ),
         label_set=runs_from([piece[4] for piece in pieces], runs),
         value=values,
     )
@@ -243,7 +256,7 @@ def _split(series: Series) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
     """The six parts of a sub-column."""
     entry = series.entry
     count, blanks, label_set_runs = entry[1], entry[2], entry[5]
-    widths = entry[7:10]
+    widths = entry[9:12]
     data = zlib.decompress(series.data) if series.codec == ZLIB else series.data
     ends = list(accumulate(width * count for width in widths))
     ends.append(ends[-1] + ((count + 7) // 8 if blanks else 0))

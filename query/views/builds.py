@@ -4,6 +4,7 @@
     DIR/CURRENT                the name of the build that is read; replaced as a whole
     DIR/<build>/view.sqlite    one build and SQLite's files of it; its name is <number>-<random>
     DIR/unfinished-*           a build that somebody was making when killed; removed by the next one
+    DIR/lost+found             an ext4 volume of its own has it; left alone
 
 A build appears by a rename once it is whole, and is read once CURRENT names it.
 """
@@ -26,12 +27,18 @@ DATABASE_NAME: Final = "view.sqlite"
 _CURRENT: Final = "CURRENT"
 _LOCK: Final = "lock"
 _UNFINISHED: Final = "unfinished-"
+_LOST_AND_FOUND: Final = "lost+found"
 _NAME: Final = re.compile(r"([0-9]{6})-[0-9a-f]{8}")
 
 
 def database_of(folder: Path, build_name: str) -> Path:
     """Where a build's database is."""
     return folder / build_name / DATABASE_NAME
+
+
+def make_anew(folder: Path) -> str:
+    """What to do about a folder of views that cannot be used as they are."""
+    return f"delete {folder}; collectors make the views anew from the log"
 
 
 def current_build(folder: Path) -> str | None:
@@ -55,7 +62,7 @@ def current_build(folder: Path) -> str | None:
     finally:
         os.close(fd)
     if not _NAME.fullmatch(name):
-        raise BadViewsError(f"{path} names no build ({name!r}); make the views anew with `gputail replay`")
+        raise BadViewsError(f"{path} names no build ({name!r}); {make_anew(folder)}")
     return name
 
 
@@ -87,7 +94,7 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _refuse_foreign(folder: Path) -> None:
-    names = {path.name for path in folder.iterdir()} - {_LOCK}
+    names = {path.name for path in folder.iterdir()} - {_LOCK, _LOST_AND_FOUND}
     foreign = {
         name for name in names if not name.startswith((_UNFINISHED, _CURRENT)) and not _NAME.fullmatch(name)
     }

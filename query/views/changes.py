@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 
 from query.views.store import Changes, Step
@@ -25,6 +27,8 @@ def assert_sound(changes: Changes) -> None:
         (samples.metric, changes.metrics),
         (samples.label_set, changes.label_sets),
     )
+    names = chain(changes.gpu_ids, (metric.name for metric in changes.metrics))
+    assert is_text("".join(names)), "a name with half of a surrogate pair"
     for column, dictionary in dictionaries:
         assert bool(np.all((column >= 0) & (column < len(dictionary)))), "an index without a name"
     row_count = 0
@@ -36,6 +40,15 @@ def assert_sound(changes: Changes) -> None:
             assert offsets[-1] < step.next_offset, "rows beyond the step"
             assert bool(np.all(offsets[1:] >= offsets[:-1])), "rows out of the log's order"
     assert row_count == len(samples), "rows of a partition without a step"
+
+
+def is_text(name: str) -> bool:
+    """Whether UTF-8 has it: half of a surrogate pair it has not, so that no view knows such a name."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _assert_step(step: Step) -> None:

@@ -28,6 +28,7 @@ from query.views.sqlite_connection import select, snapshot, transaction
 from query.views.sqlite_tails import PlaceTakenError, insert_blocks, insert_tail, remove
 
 _NEVER_MS: Final = -(2**63)
+_FOLDS_LATER: Final = 2  # one row that is stamped ahead, or late, must not close a period at every fold
 Piece = Callable[[], int]
 """Work to be done; it tells how many rows it has handled."""
 
@@ -41,10 +42,15 @@ SELECT shelf FROM tails GROUP BY shelf
     LIMIT 1
 """
 _GPUS_TO_MERGE: Final = """
-SELECT gpu, period, sum(row_count) AS all_rows,
-        period < (SELECT max(period) FROM blocks WHERE NOT is_full AND gpu = young.gpu) AS is_over
-    FROM blocks AS young WHERE NOT is_full GROUP BY gpu, period
-    HAVING all_rows >= :rows OR count(*) >= :blocks OR is_over
+SELECT gpu, period, all_rows,
+        (SELECT count(*) FROM blocks
+            WHERE NOT is_full AND gpu = young.gpu AND period > young.period AND id > young.newest
+        ) >= :folds_later AS is_over
+    FROM (
+        SELECT gpu, period, sum(row_count) AS all_rows, count(*) AS block_count, max(id) AS newest
+            FROM blocks WHERE NOT is_full GROUP BY gpu, period
+    ) AS young
+    WHERE all_rows >= :rows OR block_count >= :blocks OR is_over
     ORDER BY is_over, gpu, period LIMIT 200
 """
 
@@ -56,7 +62,7 @@ class _Young(NamedTuple):
     period: int
     row_count: int
     is_over: int
-    """Whether there are some of a later period: then they are as full as can be."""
+    """Whether the latest folds brought blocks of later periods only: then these are as full as can be."""
 
 
 class Compactor:
@@ -116,7 +122,11 @@ class Compactor:
             ).get
             if full is not None:
                 return partial(self._fold, full)
-            bounds = {"rows": self._limits.block_rows, "blocks": self._limits.gpu_blocks}
+            bounds = {
+                "rows": self._limits.block_rows,
+                "blocks": self._limits.gpu_blocks,
+                "folds_later": _FOLDS_LATER,
+            }
             young = [_Young(*row) for row in select(self._connection, _GPUS_TO_MERGE, bounds)]
         return partial(self._merge, young) if young else None
 

@@ -16,6 +16,10 @@ class ViewUnavailableError(ViewError):
     retriable = True
 
 
+class NoViewError(ViewUnavailableError):
+    """There is no view yet: no collector has begun one."""
+
+
 class StaleCheckpointError(ViewError):
     """Somebody else has applied these partitions; read their states again, and go on from there."""
 
@@ -30,8 +34,12 @@ class StaleCheckpointError(ViewError):
 
 
 class AnotherLogError(ViewError):
-    """The view follows another log of that name; make it anew with `gputail replay`."""
+    """The view follows another log of that name; delete it, and collectors make it anew from the log."""
 
 
 class BadViewsError(ViewError):
     """The view store's address, folder or format cannot be used; the message says what to do."""
+
+
+class DamagedViewError(BadViewsError):
+    """Stored bytes are not those that were written; delete the views, and collectors make them anew."""

@@ -9,8 +9,11 @@ from typing import Final
 from query.views.errors import BadViewsError
 
 # Not 9p: sandboxes and virtual machines give a program its own local disk over it.
-_KERNEL: Final = "afs beegfs ceph cifs glusterfs gpfs lustre ncpfs nfs nfs4 smb3 smbfs"
-_FUSE: Final = "ceph-fuse gcsfuse glusterfs goofys juicefs mount-s3 rclone s3fs sshfs"
+_KERNEL: Final = "afs beegfs ceph cifs glusterfs gpfs lustre ncpfs nfs nfs4 orangefs smb3 smbfs"
+_FUSE: Final = """
+blobfuse blobfuse2 ceph-fuse curlftpfs davfs gcsfuse glusterfs goofys hdfs juicefs lizardfs mfs moosefs
+mount-s3 mountpoint-s3 rclone s3fs seaweedfs smbnetfs sshfs
+"""
 NETWORK: Final = frozenset([*_KERNEL.split(), *(f"fuse.{name}" for name in _FUSE.split())])
 """Types as the kernel names them."""
 

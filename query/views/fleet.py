@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice
+from itertools import islice, starmap
 
 import attrs
 import numpy as np
 
 from query.views import latest
-from query.views.columns import Ints
+from query.views.columns import DamagedBlobError, Ints
 from query.views.latest import RACK_GPUS, Slots
 from query.views.model import GPU, GPUFilter, LabelSet, LatestValue, Metric, MetricUse
 from query.views.sqlite_pool import Reading
@@ -37,6 +37,8 @@ class Fleet:
         gpus, numbers, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, latest.SLOT)]
         for metric, rack, blob in _racks(reading, gpu, metrics, metric_name):
             slots = latest.decode(blob)
+            if metric >= len(metrics) or rack * RACK_GPUS + len(slots) > len(gpu_ids):
+                raise DamagedBlobError("latest values of a GPU or a metric without a name")
             used = np.flatnonzero(slots["offset"] >= 0)
             if gpu is not None:
                 used = used[used == gpu % RACK_GPUS]
@@ -58,25 +60,18 @@ class Fleet:
 
     def latest(self) -> list[LatestValue]:
         """Of each series."""
+        values: list[float | None] = self.slots["value"].tolist()
+        for place in np.flatnonzero(np.isnan(self.slots["value"])).tolist():
+            values[place] = None
         columns = zip(
-            self.gpu.tolist(),
-            self.metric.tolist(),
+            map(self.gpu_ids.__getitem__, self.gpu.tolist()),
+            map(self.metrics.__getitem__, self.metric.tolist()),
             self.slots["observed_at_ms"].tolist(),
-            self.slots["value"].tolist(),
-            self.slots["label_set"].tolist(),
+            values,
+            map(self.label_sets.__getitem__, self.slots["label_set"].tolist()),
             strict=True,
         )
-        gpu_ids, metrics, label_sets = self.gpu_ids, self.metrics, self.label_sets
-        return [
-            LatestValue(
-                gpu_ids[gpu],
-                metrics[metric],
-                observed_at_ms,
-                None if value != value else value,  # noqa: PLR0124  # NaN
-                label_sets[label_set],
-            )
-            for gpu, metric, observed_at_ms, value, label_set in columns
-        ]
+        return list(starmap(LatestValue, columns))
 
     def gpus(self, wanted: GPUFilter | None, after_id: str | None, limit: int | None) -> list[GPU]:
         """The GPUs that are wanted."""

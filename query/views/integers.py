@@ -68,6 +68,25 @@ def unfolded(numbers: Unsigned) -> Unsigned:
     return (numbers >> np.uint64(1)) ^ (np.uint64(0) - (numbers & np.uint64(1)))
 
 
+def stepped(numbers: Unsigned, runs: Runs) -> tuple[Unsigned, Unsigned]:
+    """The least of each series, up to 32 bits, and each number less that; the first one, a 0, stays."""
+    own = numbers.copy()
+    own[runs.starts] = _GREATEST[-1]
+    steps = np.minimum.reduceat(own, runs.starts)
+    np.minimum(steps, _GREATEST[-1], out=steps)
+    steps[runs.counts == 1] = 0
+    own -= np.repeat(steps, runs.counts)
+    own[runs.starts] = 0
+    return steps, own
+
+
+def unstepped(rests: Unsigned, steps: Unsigned, runs: Runs) -> Unsigned:
+    """The numbers again."""
+    numbers = rests + np.repeat(steps.astype(np.uint64), runs.counts)
+    numbers[runs.starts] = 0
+    return numbers
+
+
 def narrow(numbers: Unsigned, runs: Runs) -> tuple[Ints, list[bytes]]:
     """Width and bytes of each series."""
     widths = WIDTHS[np.searchsorted(_GREATEST, np.maximum.reduceat(numbers, runs.starts))]

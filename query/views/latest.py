@@ -1,19 +1,22 @@
 """The latest value of each (GPU, metric), kept in racks of `RACK_GPUS` GPUs for each metric.
 
-A blob of the table `latest` is an array of `SLOT`, one for each GPU number of the rack in their order, up to
-the last that has reported the metric; an offset of -1 marks one that has not. A rack is small enough to be
-written anew by each batch, and has GPUs enough that a batch of the whole fleet touches few.
+A blob of the table `latest` is the CRC-32 of what follows (u32, little-endian), and an array of `SLOT`, one
+for each GPU number of the rack in their order, up to the last that has reported the metric; an offset of -1
+marks one that has not. A rack is small enough to be written anew by each batch, and has GPUs enough that a
+batch of the whole fleet touches few.
 """
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from query.views.columns import DamagedBlobError, Ints, Rows
+from query.views.columns import DamagedBlobError, Ints, Rows, as_blob
 
 RACK_GPUS: Final = 1024
 SLOT: Final = np.dtype(
@@ -27,26 +30,30 @@ SLOT: Final = np.dtype(
     ]
 )
 Slots = NDArray[np.void]
-
+_CHECKSUM: Final = struct.Struct("<I")
 
 _EMPTY: Final = np.array((0, -1, 0.0, 0, 0, 0), SLOT)
 
 
-def decode(blob: bytes) -> Slots:
+def decode(blob: object) -> Slots:
     """The slots of a rack, read-only.
 
     Raises:
-        DamagedBlobError: it is no rack.
+        DamagedBlobError: these are not the bytes that were written.
     """
-    if len(blob) % SLOT.itemsize or not 0 < len(blob) <= RACK_GPUS * SLOT.itemsize:
-        raise DamagedBlobError(f"a rack of latest values has {len(blob)} bytes")
-    return np.frombuffer(blob, SLOT)
+    blob = as_blob(blob)
+    if len(blob) < _CHECKSUM.size or _CHECKSUM.unpack_from(blob)[0] != zlib.crc32(memoryview(blob)[4:]):
+        raise DamagedBlobError("the checksum of a rack of latest values is wrong")
+    return np.frombuffer(blob, SLOT, offset=_CHECKSUM.size)
 
 
 def encode(slots: Slots) -> bytes:
     """The blob of a rack; empty where nothing has been reported."""
     used = np.flatnonzero(slots["offset"] >= 0)
-    return slots[: int(used[-1]) + 1].tobytes() if len(used) else b""
+    if len(used) == 0:
+        return b""
+    body = slots[: int(used[-1]) + 1].tobytes()
+    return _CHECKSUM.pack(zlib.crc32(body)) + body
 
 
 def filled(blobs: Sequence[bytes]) -> Slots:
@@ -54,9 +61,9 @@ def filled(blobs: Sequence[bytes]) -> Slots:
     slots = np.empty(len(blobs) * RACK_GPUS, SLOT)
     for place, blob in enumerate(blobs):
         start, end = place * RACK_GPUS, (place + 1) * RACK_GPUS
-        used = start + len(blob) // SLOT.itemsize
-        if blob:
-            slots[start:used] = decode(blob)
+        stored = decode(blob) if blob else slots[:0]
+        used = start + len(stored)
+        slots[start:used] = stored
         slots[used:end] = _EMPTY
     return slots
 
@@ -99,8 +106,22 @@ def merge(stored: Slots, places: Ints, slots: Slots) -> None:
     stored["first_seen_ms"][places] = first_seen_ms
 
 
-def cleared(stored: Slots, places: Sequence[int]) -> Slots:
-    """A copy in which nothing has been reported in these places."""
-    slots = stored.copy()
-    slots[list(places)] = _EMPTY
-    return slots
+def cleared(stored: Sequence[Slots], places: Sequence[Sequence[int]]) -> list[Slots]:
+    """Copies of a rack's slots, of each metric, in which nothing has been reported in the metric's places.
+
+    When a GPU was first seen stays known for as long as one of its slots is left.
+    """
+    first_seen_ms = np.full(RACK_GPUS, np.iinfo(np.int64).max)
+    for slots in stored:
+        seen_ms = np.where(slots["offset"] >= 0, slots["first_seen_ms"], first_seen_ms[: len(slots)])
+        np.minimum(first_seen_ms[: len(slots)], seen_ms, out=first_seen_ms[: len(slots)])
+    touched = np.array(sorted({place for some in places for place in some}), np.int64)
+    copies = []
+    for slots, gone in zip(stored, places, strict=True):
+        copy = slots.copy()
+        copy[list(gone)] = _EMPTY
+        there = touched[touched < len(copy)]
+        there = there[copy["offset"][there] >= 0]
+        copy["first_seen_ms"][there] = first_seen_ms[there]
+        copies.append(copy)
+    return copies

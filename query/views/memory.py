@@ -12,7 +12,7 @@ from threading import Lock
 import attrs
 
 from query.clock import Clock, SystemClock
-from query.views.errors import BadViewsError, ViewUnavailableError
+from query.views.errors import BadViewsError, NoViewError, ViewUnavailableError
 from query.views.memory_build import MemoryBuild, Row
 from query.views.model import (
     GPU,
@@ -186,7 +186,7 @@ class MemoryViewReader(ViewReader):
         if self._views is None:
             raise ViewUnavailableError("this reader of the views is closed; open another one")
         if self._views.current is None:
-            raise ViewUnavailableError("there is no view yet; it comes with the first collector")
+            raise NoViewError("there is no view yet; it comes with the first collector")
         return self._views.current
 
 

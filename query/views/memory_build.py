@@ -116,8 +116,7 @@ class MemoryBuild:
         """Raise AnotherLogError where the build follows another one."""
         if self.log not in {None, (topic, topic_id)}:
             raise AnotherLogError(
-                f"the view follows another log than topic {topic} with id {topic_id}; "
-                "make the view anew with `gputail replay`"
+                f"the view follows another log than topic {topic} with id {topic_id}; start the process anew"
             )
 
     def apply(self, changes: Changes) -> None:

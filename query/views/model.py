@@ -143,9 +143,11 @@ class EntrySlice:
             )
 
 
-@attrs.frozen
-class LatestValue:
-    """The newest entry of one metric of one GPU: the greatest by (time, partition, offset)."""
+class LatestValue(NamedTuple):
+    """The newest entry of one metric of one GPU: the greatest by (time, partition, offset).
+
+    A tuple, for a question about a fleet makes tens of thousands at once: a third of the cost.
+    """
 
     gpu_id: str
     metric: Metric

@@ -14,20 +14,27 @@ from urllib.parse import quote
 
 import apsw
 
+from query.views.builds import make_anew
 from query.views.columns import DamagedBlobError
-from query.views.errors import BadViewsError, ViewUnavailableError
+from query.views.errors import BadViewsError, DamagedViewError, ViewUnavailableError
 from query.views.sqlite_schema import APPLICATION_ID, PAGE_BYTES
 
 BUSY_MS_MAX: Final = 10_000
 """How long a writer waits for another one."""
 
-_CHECKPOINT_PAGES: Final = 2_000  # of the WAL; then what no reader needs is copied into the database
-_RESTART_PAGES: Final = 16_000  # then readers are waited for, so that the WAL begins anew
+_CHECKPOINT_PAGES: Final = 1_000  # of the WAL; then what no reader needs is copied into the database
+_RESTART_PAGES: Final = 8_000  # then readers are waited for, so that the WAL begins anew
 _RESTART_MS_MAX: Final = 1_000  # a reader holds one slice at most; one that is stopped must not stop writers
 _CACHE_KIB: Final = 32 * 1024
 
-_DAMAGE: Final = (apsw.CorruptError, apsw.NotADBError, apsw.FormatError, apsw.SQLError, DamagedBlobError)
-_MAKE_ANEW: Final = "make the views anew with `gputail replay`"
+_DAMAGE: Final = (
+    apsw.CorruptError,
+    apsw.NotADBError,
+    apsw.FormatError,
+    apsw.SQLError,
+    DamagedBlobError,
+    UnicodeDecodeError,  # a stored text that is none
+)
 
 
 @contextmanager
@@ -36,17 +43,28 @@ def plain_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except _DAMAGE as error:
-        raise BadViewsError(f"{path} is damaged ({error}); {_MAKE_ANEW}") from error
+        raise DamagedViewError(f"{path} is damaged ({_line(error)}); {make_anew(path.parents[1])}") from error
     except (apsw.BusyError, apsw.LockedError) as error:
-        raise ViewUnavailableError(f"{path} is in use by other processes ({error}); try again") from error
+        raise ViewUnavailableError(
+            f"{path} is in use by other processes ({_line(error)}); try again"
+        ) from error
     except apsw.FullError as error:
         raise ViewUnavailableError(f"the disk of {path} is full; free some space, and try again") from error
     except (apsw.ReadOnlyError, apsw.PermissionsError) as error:
-        raise ViewUnavailableError(f"{path} cannot be written ({error}); allow it, and try again") from error
+        raise ViewUnavailableError(
+            f"{path} cannot be written ({_line(error)}); allow it, and try again"
+        ) from error
     except (apsw.CantOpenError, apsw.IOError) as error:
-        raise ViewUnavailableError(f"{path} cannot be opened or read ({error}); see to its disk") from error
+        raise ViewUnavailableError(
+            f"{path} cannot be opened or read ({_line(error)}); see to its disk"
+        ) from error
     except apsw.Error as error:
-        raise ViewUnavailableError(f"{path} cannot be used now ({error}); try again") from error
+        raise ViewUnavailableError(f"{path} cannot be used now ({_line(error)}); try again") from error
+
+
+def _line(error: Exception) -> str:
+    """What it says, in one line: SQLite repeats what a damaged schema holds."""
+    return " ".join(str(error).split())
 
 
 @contextmanager
@@ -117,7 +135,7 @@ def _opened(path: Path, mode: str, flags: int) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_MS_MAX)
     if connection.pragma("application_id") != APPLICATION_ID:
         connection.close()
-        raise BadViewsError(f"{path} is no view of gputail; {_MAKE_ANEW}")
+        raise BadViewsError(f"{path} is no view of gputail; {make_anew(path.parents[1])}")
     return connection
 
 

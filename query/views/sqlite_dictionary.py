@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Final
 
 import apsw
 import attrs
 import numpy as np
 
-from query.views.columns import Ints
+from query.views.columns import DamagedBlobError, Ints
 from query.views.model import LabelSet, Metric
 
 _REMEMBERED_MAX: Final = 50_000  # label sets; then all are forgotten, and looked up again
@@ -22,10 +23,22 @@ def encode_label_set(label_set: LabelSet) -> str:
 
 
 def decode_label_set(text: str) -> LabelSet:
-    """The label set of a text."""
-    fields = json.loads(text)
-    fields[-1] = tuple((name, value) for name, value in fields[-1])
-    return LabelSet(*fields)
+    """The label set of a text.
+
+    Raises:
+        DamagedBlobError: it is none.
+    """
+    try:
+        fields = json.loads(text)
+        fields[-1] = tuple((name, value) for name, value in fields[-1])
+        label_set = LabelSet(*fields)
+    except (ValueError, TypeError, LookupError) as error:
+        raise DamagedBlobError("the text of a label set is wrong") from error
+    hostname, gpu_index, *others, labels = fields
+    texts = [hostname, *(other for other in others if other is not None), *chain(*labels)]
+    if not (all(isinstance(text, str) for text in texts) and isinstance(gpu_index, int | None)):
+        raise DamagedBlobError("the text of a label set is wrong")
+    return label_set
 
 
 class Dictionaries:

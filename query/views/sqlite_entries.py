@@ -16,7 +16,7 @@ import numpy as np
 
 from query.views import blocks, tails
 from query.views.blocks import Series
-from query.views.columns import Ints, Rows, joined
+from query.views.columns import DamagedBlobError, Ints, Rows, joined
 from query.views.compaction_limits import BLOCK_SPAN_MS_MAX
 from query.views.model import EntryKey, EntrySlice, Metric
 from query.views.selection import Question, Selection
@@ -176,7 +176,8 @@ def _entry_slice(reading: Reading, gpu_id: str, rows: Rows, metrics: list[Metric
     metric_numbers, metric = _renumbered(rows.metric)
     label_set_numbers, label_set = _renumbered(rows.label_set)
     topic = read_topic(reading.connection)
-    assert topic is not None, "rows come with steps"
+    if topic is None:
+        raise DamagedBlobError("rows of no topic")
     return EntrySlice(
         gpu_id=gpu_id,
         topic=topic,

@@ -54,17 +54,22 @@ def clear_latest(
         by_rack.setdefault(gpu // RACK_GPUS, []).append(gpu)
     for rack, members in by_rack.items():
         rows = list(select(connection, "SELECT metric, data FROM latest WHERE rack = ?", (rack,)))
-        old = [_old_places(latest.decode(blob), before_ms) for _, blob in rows]
+        stored = [latest.decode(blob) for _, blob in rows]
+        old = [_old_places(slots, before_ms) for slots in stored]
         left = {
             gpu % RACK_GPUS: first_left_ms(gpu)
             for gpu in members
             if any(gpu % RACK_GPUS in places for places in old)
         }
-        for (metric, blob), places in zip(rows, old, strict=True):
-            slots = latest.decode(blob)
-            gone = [place for place in places & left.keys() if _is_before(slots[place], left[place])]
-            if gone:
-                _write(connection, metric, rack, latest.encode(latest.cleared(slots, gone)))
+        gone = [
+            [place for place in places & left.keys() if _is_before(slots[place], left[place])]
+            for slots, places in zip(stored, old, strict=True)
+        ]
+        if any(gone):
+            for (metric, blob), slots in zip(rows, latest.cleared(stored, gone), strict=True):
+                cleared = latest.encode(slots)
+                if cleared != blob:
+                    _write(connection, metric, rack, cleared)
 
 
 def _old_places(slots: Slots, before_ms: int) -> set[int]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Final
+from typing import Final, get_args
 
 import apsw
 import numpy as np
 
+from query.views.changes import is_text
 from query.views.columns import DamagedBlobError, Ints
-from query.views.model import LabelSet, Metric
+from query.views.model import LabelSet, Metric, MetricKind
 from query.views.sqlite_connection import select
 from query.views.sqlite_dictionary import decode_label_set
 
-_LABEL_SETS_MAX: Final = 50_000
+_REMEMBERED_MAX: Final = 50_000  # label sets; then all are forgotten, and looked up again
+_KINDS: Final = frozenset(get_args(MetricKind))
 
 
 class Names:
@@ -32,6 +34,8 @@ class Names:
 
     def gpu(self, connection: apsw.Connection, gpu_id: str) -> int | None:
         """The number of a GPU; None where it has never been seen."""
+        if not is_text(gpu_id):
+            return None
         number: int | None = connection.execute("SELECT id FROM gpus WHERE uuid = ?", (gpu_id,)).get
         return number
 
@@ -47,6 +51,8 @@ class Names:
         ]
         if not fresh:
             return known, ranks
+        if not all(isinstance(gpu_id, str) for gpu_id in fresh):
+            raise DamagedBlobError("the id of a GPU is no text")
         gpus = [*known, *fresh]
         ranks = _ranks(gpus)
         with self._lock:
@@ -57,6 +63,10 @@ class Names:
         """All metrics by number, and the place of each in the order of names."""
         rows = select(connection, "SELECT name, unit, kind, description FROM metrics ORDER BY id")
         metrics = [Metric(*row) for row in rows]
+        for metric in metrics:
+            texts = (metric.name, metric.unit, metric.description)
+            if metric.kind not in _KINDS or not all(isinstance(text, str) for text in texts):
+                raise DamagedBlobError("what is told of a metric is wrong")
         with self._lock:
             if metrics != self._metrics:
                 self._metrics, self._ranks = metrics, _ranks([metric.name for metric in metrics])
@@ -65,19 +75,25 @@ class Names:
     def label_sets(self, connection: apsw.Connection, numbers: list[int]) -> list[LabelSet]:
         """The label sets of these numbers."""
         known = self._label_sets
-        if not all(number in known for number in numbers):
-            self._learn(connection, [number for number in numbers if number not in known])
-        return [known[number] for number in numbers]
+        try:
+            return [known[number] for number in numbers]
+        except KeyError:
+            fresh = {number: _read(connection, number) for number in numbers if number not in known}
+            self._remember(fresh)
+            return [fresh[number] if number in fresh else known[number] for number in numbers]
 
-    def _learn(self, connection: apsw.Connection, numbers: list[int]) -> None:
-        found = {}
-        for number in numbers:
-            text = connection.execute("SELECT content FROM label_sets WHERE id = ?", (number,)).get
-            if text is None:
-                raise DamagedBlobError(f"label set {number} is missing")
-            found[number] = decode_label_set(text)
+    def _remember(self, fresh: dict[int, LabelSet]) -> None:
         with self._lock:
-            self._label_sets.update(found)
+            # A new dictionary, for another thread may be looking things up in the present one.
+            is_full = len(self._label_sets) + len(fresh) > _REMEMBERED_MAX
+            self._label_sets = fresh if is_full else self._label_sets | fresh
+
+
+def _read(connection: apsw.Connection, number: int) -> LabelSet:
+    text = connection.execute("SELECT content FROM label_sets WHERE id = ?", (number,)).get
+    if text is None:
+        raise DamagedBlobError(f"label set {number} is missing")
+    return decode_label_set(text)
 
 
 def _ranks(names: list[str]) -> Ints:

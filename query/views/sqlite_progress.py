@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any
 
 import apsw
 import numpy as np
 
+from query.views.builds import make_anew
+from query.views.columns import DamagedBlobError
 from query.views.errors import AnotherLogError, StaleCheckpointError
 from query.views.model import Build, Checkpoint, Gap, Origin, PartitionState
 from query.views.store import SampleColumns, Step
@@ -15,10 +20,15 @@ from query.views.store import SampleColumns, Step
 
 def read_build(connection: apsw.Connection) -> Build:
     """What the build says of itself."""
-    name, format_version, projections, created_at_ms = connection.execute(
-        "SELECT name, format_version, projections, created_at_ms FROM view"
-    ).get
-    return Build(name, format_version, json.loads(projections), created_at_ms)
+    row = connection.execute("SELECT name, format_version, projections, created_at_ms FROM view").get
+    if row is None:
+        raise DamagedBlobError("it does not say which build it is")
+    name, format_version, projections, created_at_ms = _sound(row, (str, int, str, int))
+    try:
+        versions = dict(json.loads(projections))
+    except (TypeError, ValueError) as error:
+        raise DamagedBlobError("the versions of its projections are wrong") from error
+    return Build(name, format_version, versions, created_at_ms)
 
 
 def read_topic(connection: apsw.Connection) -> str | None:
@@ -33,12 +43,14 @@ def read_checkpoints(connection: apsw.Connection) -> list[Checkpoint]:
         "SELECT topic, topic_id, partition, next_offset, high_watermark, seen_at_ms, applied_time_ms "
         "FROM checkpoints, view ORDER BY partition"
     )
-    return [Checkpoint(*row) for row in rows]
+    kinds = (str, str, int, int, int, int, int | None)
+    return [Checkpoint(*_sound(row, kinds)) for row in rows]
 
 
 def read_next_offsets(connection: apsw.Connection) -> dict[int, int]:
     """By partition."""
-    return dict(connection.execute("SELECT partition, next_offset FROM checkpoints"))
+    rows = connection.execute("SELECT partition, next_offset FROM checkpoints")
+    return dict(_sound(row, (int, int)) for row in rows)
 
 
 def read_gaps(connection: apsw.Connection) -> list[Gap]:
@@ -46,18 +58,26 @@ def read_gaps(connection: apsw.Connection) -> list[Gap]:
     rows = connection.execute(
         'SELECT partition, first, "end", reason, noted_at_ms FROM gaps ORDER BY partition, first'
     )
-    return [Gap(*row) for row in rows]
+    return [Gap(*_sound(row, (int, int, int, str, int))) for row in rows]
 
 
 def read_states(connection: apsw.Connection) -> Mapping[int, PartitionState]:
     """What has been applied, by partition."""
     origins: dict[int, dict[str, Origin]] = {}
-    for partition, source, pass_number, row in connection.execute("SELECT * FROM origins"):
+    for stored in connection.execute("SELECT * FROM origins"):
+        partition, source, pass_number, row = _sound(stored, (int, str, int, int))
         origins.setdefault(partition, {})[source] = Origin(source, pass_number, row)
     return {
         checkpoint.partition: PartitionState(checkpoint, origins.get(checkpoint.partition, {}))
         for checkpoint in read_checkpoints(connection)
     }
+
+
+def _sound(row: tuple[Any, ...], kinds: tuple[type | UnionType, ...]) -> tuple[Any, ...]:
+    """A row as it was read; DamagedBlobError where a column is of another type than its table's."""
+    if not all(map(isinstance, row, kinds)):
+        raise DamagedBlobError("a row has values of other types than its table")
+    return row
 
 
 def check_log(connection: apsw.Connection, topic: str, topic_id: str) -> None:
@@ -66,7 +86,7 @@ def check_log(connection: apsw.Connection, topic: str, topic_id: str) -> None:
     if followed not in {(None, None), (topic, topic_id)}:
         raise AnotherLogError(
             f"the view follows topic {followed[0]} with id {followed[1]}, not {topic} with id {topic_id}; "
-            "make the view anew with `gputail replay`"
+            f"{make_anew(Path(connection.filename).parents[1])}"
         )
 
 

@@ -20,7 +20,7 @@ from typing import Final
 
 FORMAT_VERSION: Final = 1
 APPLICATION_ID: Final = 0x67707476  # "gptv", in the file's header
-PAGE_BYTES: Final = 4096
+PAGE_BYTES: Final = 8192  # one block that is not full takes a page, or shares it with others
 
 TABLES: Final = """
 CREATE TABLE view (

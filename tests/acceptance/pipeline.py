@@ -15,7 +15,8 @@ from tests.eventlog.broker.running import RunningBroker, running_broker
 class Pipeline:
     """Processes around one broker; all end with the block."""
 
-    def __init__(self, data_dir: Path, views: str) -> None:
+    def __init__(self, data_dir: Path, views: str, *, session_s: float = 10) -> None:
+        self._session_s = session_s
         self.views = views
         self._data_dir = data_dir
         self._stack = ExitStack()
@@ -50,8 +51,8 @@ class Pipeline:
         process = self._run("serve", "--views", views or self.views, "--listen", "127.0.0.1:0", *options)
         return process, Api(f"http://{process.wait_for('ready')['listen']}")
 
-    def _bootstrap(self) -> tuple[str, str]:
-        return "--bootstrap-servers", self.broker.bootstrap
+    def _bootstrap(self) -> tuple[str, ...]:
+        return "--bootstrap-servers", self.broker.bootstrap, "--session-s", str(self._session_s)
 
     def _run(self, verb: str, *options: str) -> RunningProcess:
         process = RunningProcess(verb, *options)

@@ -6,8 +6,6 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from tests.acceptance.api import Api, telemetry_of
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.sources import GPU_COUNT, ROW_COUNT, Input
@@ -89,26 +87,3 @@ def check_refusals(api: Api, gpu_id: str) -> None:
         found, problem = api.ask(path, **parameters)
         assert (status, status) == (found, problem["status"]), (path, parameters, problem)
         assert problem["detail"]
-
-
-@pytest.mark.parametrize("times", [3])
-def test_passes_repeat_and_keep_their_order(tmp_path: Path, views: str, given: Input, times: int) -> None:
-    """A source in a loop gives each GPU the same entries again, later."""
-    with Pipeline(tmp_path / "log", views) as pipeline:
-        pipeline.collector()
-        api = pipeline.api()
-        streamer = pipeline.streamer(given.source, "--interval", "0.2")
-        api.wait_for_records(times * ROW_COUNT)
-        assert 0 == streamer.stop()
-
-        some = api.gpu_ids()[:: GPU_COUNT // 10]
-        for gpu_id in some:
-            entries = api.entries(gpu_id)
-            assert len(entries) >= times * METRICS_OF_A_GPU
-            assert sorted(entries, key=lambda entry: entry["observed_at"]) == entries
-            first = [(entry["metric_name"], entry["value"]) for entry in entries[:METRICS_OF_A_GPU]]
-            second = [
-                (entry["metric_name"], entry["value"])
-                for entry in entries[METRICS_OF_A_GPU : 2 * METRICS_OF_A_GPU]
-            ]
-            assert sorted(first, key=str) == sorted(second, key=str)

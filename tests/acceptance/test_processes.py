@@ -2,45 +2,58 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
 import select
 import signal
+import socket
 import subprocess
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
-from tests.acceptance.api import WAIT_S_MAX
+from ingest.projections import VERSIONS
+from ingest.topics import TELEMETRY
+from query.views.opening import open_writer
+from query.views.store import Step
+from tests.acceptance.api import WAIT_S_MAX, wait_until
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.process import command, environment, running
 from tests.acceptance.sources import ROW_COUNT
 from tests.documents import ROOT
 from tests.eventlog.broker.running import running_broker
 from tests.gputail.asking import ask
+from tests.query.views.changes import changes_of
 
 NOBODY = "127.0.0.1:9"
 """The port of `discard`: nobody listens there."""
 
 
-@pytest.mark.parametrize("verb", ["stream", "collect"])
-def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path, verb: str) -> None:
-    """It says so once, is not ready, and goes on when the broker has come."""
-    with running_broker(tmp_path / "log") as broker:
-        servers = broker.bootstrap
-        assert 0 == broker.stop()
-    own = ["--source", "sim:1"] if verb == "stream" else ["--views", f"sqlite:///{tmp_path / 'views'}"]
-    with running(verb, "--bootstrap-servers", servers, *own, is_ready=False) as process:
-        assert servers == process.wait_for("wait")["bootstrap_servers"]
-        reply = ask(f"{process.admin_url}/health/ready")
-        assert 503 == reply.status
-        assert f"waits for the broker at {servers}" in reply.body
+def test_a_broker_that_is_not_there_yet_is_waited_for(tmp_path: Path) -> None:
+    """Its clients say so once, are not ready, and go on when the broker has come."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        servers = f"127.0.0.1:{listening.getsockname()[1]}"
+    views = f"sqlite:///{tmp_path / 'views'}"
+    with (
+        running("stream", "--bootstrap-servers", servers, "--source", "sim:1", is_ready=False) as streamer,
+        running("collect", "--bootstrap-servers", servers, "--views", views, is_ready=False) as collector,
+    ):
+        for process in (streamer, collector):
+            assert servers == process.wait_for("wait")["bootstrap_servers"]
+            reply = ask(f"{process.admin_url}/health/ready")
+            assert 503 == reply.status
+            assert f"waits for the broker at {servers}" in reply.body
         with running_broker(tmp_path / "log", "--listen", servers):
-            process.wait_for("ready")
-            assert 200 == ask(f"{process.admin_url}/health/ready").status
-            assert 1 == [line["action"] for line in process.lines].count("wait")
-            assert 0 == process.stop()
+            for process in (streamer, collector):
+                process.wait_for("ready")
+                assert 200 == ask(f"{process.admin_url}/health/ready").status
+                assert 1 == [line["action"] for line in process.lines].count("wait")
+                assert 0 == process.stop()
 
 
 @pytest.mark.parametrize("verb", ["stream", "collect"])
@@ -77,6 +90,41 @@ def test_what_cannot_be_is_one_line_and_one(tmp_path: Path, arguments: list[str]
         assert 1 == len(said)
         assert complaint in said[0]
         assert "Traceback" not in str(process.lines)
+
+
+def test_views_of_another_log_end_a_collector_before_it_is_ready(tmp_path: Path) -> None:
+    """One line says what to delete; whoever started it need not try again and again."""
+    views = f"sqlite:///{tmp_path / 'views'}"
+    writer = open_writer(views, projections=VERSIONS, retention_ms=None)
+    writer.apply(changes_of([], [Step(TELEMETRY, str(uuid.uuid4()), 0, None, 7, 7, 0)]))
+    writer.close()
+    with (
+        running_broker(tmp_path / "log") as broker,
+        running("collect", "--bootstrap-servers", broker.bootstrap, "--views", views, is_ready=False) as it,
+    ):
+        assert 1 == it.wait()
+        errors = [line["error"] for line in it.lines if line["level"] == "error"]
+        assert 1 == len(errors)
+        assert f"delete {tmp_path / 'views'}" in errors[0]
+        assert "ready" not in [line["action"] for line in it.lines]
+
+
+def test_both_listeners_of_an_api_agree_whether_it_is_ready(tmp_path: Path) -> None:
+    """No view: not ready at either. A view: ready. A limit that was given counts."""
+    views = f"sqlite:///{tmp_path / 'views'}"
+    with running("serve", "--views", views, "--listen", "127.0.0.1:0", "--query-bytes-max", "9") as it:
+        api = f"http://{it.wait_for('ready')['listen']}"
+        both = (api, it.admin_url)
+        replies = [ask(f"{url}/health/ready") for url in both]
+        assert [503, 503] == [reply.status for reply in replies]
+        assert json.loads(replies[0].body)["detail"] == json.loads(replies[1].body)["reason"]
+
+        open_writer(views, projections=VERSIONS, retention_ms=None).close()
+        wait_until(lambda: 200 == ask(f"{it.admin_url}/health/ready").status, "a ready API")
+        assert 200 == ask(f"{api}/health/ready").status
+        assert 414 == ask(f"{api}/api/v1/gpus?limit=1000").status
+        assert 0 == it.stop()
+        assert [] == [line for line in it.lines if line["level"] != "info"]
 
 
 @pytest.mark.parametrize(
@@ -156,33 +204,39 @@ def group_of(source_id: str) -> str:
     return streamers_of(source_id)
 
 
-@pytest.mark.parametrize("verb", ["stream", "collect", "serve"])
-def test_a_terminal_shows_one_line_of_progress(tmp_path: Path, views: str, verb: str) -> None:
+def test_a_terminal_shows_one_line_of_progress(tmp_path: Path, views: str) -> None:
     """It is rewritten in place below the log lines."""
-    own = {
-        "stream": ["--source", "sim:1", "--interval", "0.1"],
-        "collect": ["--views", views],
-        "serve": ["--views", views, "--listen", "127.0.0.1:0"],
-    }
-    shown = {"stream": "records stored", "collect": "records applied", "serve": "requests answered"}
-    with Pipeline(tmp_path / "log", views) as pipeline:
-        servers = [] if verb == "serve" else ["--bootstrap-servers", pipeline.broker.bootstrap]
-        ours, theirs = pty.openpty()
-        process = subprocess.Popen(
-            command(verb, "--admin-listen", "127.0.0.1:0", *own[verb], *servers),
-            cwd=ROOT,
-            env=environment(TERM="xterm", COLUMNS="100"),
-            stdin=subprocess.DEVNULL,
-            stderr=theirs,
-        )
-        os.close(theirs)
-        text = ""
-        try:
-            while len(re.findall(rf"\r\x1b\[K[\d,]+ {shown[verb]} \| [^\r\n]+/s", text)) < 3:
-                assert select.select([ours], [], [], WAIT_S_MAX)[0], text
-                text += os.read(ours, 65536).decode()
-        finally:
-            process.terminate()
-            assert 0 == process.wait(20)
-            os.close(ours)
-        assert "the process is ready" in text
+    with Pipeline(tmp_path / "log", views) as pipeline, ExitStack() as stack:
+        servers = ["--bootstrap-servers", pipeline.broker.bootstrap]
+        own = {
+            "records stored": ["stream", "--source", "sim:1", "--interval", "0.1", *servers],
+            "records applied": ["collect", "--views", views, *servers],
+            "requests answered": ["serve", "--views", views, "--listen", "127.0.0.1:0"],
+        }
+        terminals = {shown: stack.enter_context(on_terminal(words)) for shown, words in own.items()}
+        for shown, terminal in terminals.items():
+            text = ""
+            while len(re.findall(rf"\r\x1b\[K[\d,]+ {shown} \| [^\r\n]+/s", text)) < 3:
+                assert select.select([terminal], [], [], WAIT_S_MAX)[0], text
+                text += os.read(terminal, 65536).decode()
+            assert "the process is ready" in text
+
+
+@contextmanager
+def on_terminal(words: list[str]) -> Iterator[int]:
+    """A process on a terminal, whose other end this is; it ends well."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command(words[0], "--admin-listen", "127.0.0.1:0", *words[1:]),
+        cwd=ROOT,
+        env=environment(TERM="xterm", COLUMNS="100"),
+        stdin=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    try:
+        yield ours
+    finally:
+        process.terminate()
+        assert 0 == process.wait(20)
+        os.close(ours)

@@ -1,32 +1,69 @@
-"""R13: the same log folded twice gives the same answers."""
+"""A source in a loop, and R13: the same log folded twice gives the same answers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from tests.acceptance.conftest import StoreAt
+import attrs
+import pytest
+
+from tests.acceptance.api import Api
 from tests.acceptance.pipeline import Pipeline
-from tests.acceptance.sources import ROW_COUNT, Input
+from tests.acceptance.sources import GPU_COUNT, INPUTS, ROW_COUNT
 
 PASSES = 3
+METRICS_OF_A_GPU = 10
 
 
-def test_a_second_view_answers_as_the_first(tmp_path: Path, store_at: StoreAt, given: Input) -> None:
-    """Whatever batches, collectors and compaction made of it: the digests of all answers are equal."""
-    first, second = store_at("first"), store_at("second")
-    with Pipeline(tmp_path / "log", first) as pipeline:
+@attrs.frozen(eq=False)
+class Played:
+    """Some passes, in the log and in a view; no streamer or collector runs any more."""
+
+    pipeline: Pipeline
+    api: Api
+    record_count: int
+
+
+@pytest.fixture(scope="module", params=list(INPUTS))
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
+    """The shipped sample, and the real file where there is one; two collectors with batches of their own."""
+    folder = tmp_path_factory.mktemp("played")
+    with Pipeline(folder / "log", f"sqlite:///{folder / 'first'}") as pipeline:
         collectors = [pipeline.collector(), pipeline.collector("--batch-records", "700")]
         api = pipeline.api()
-        streamer = pipeline.streamer(given.source, "--interval", "0.2")
+        streamer = pipeline.streamer(INPUTS[request.param].source, "--interval", "0.2")
         api.wait_for_records(PASSES * ROW_COUNT)
         assert 0 == streamer.stop()
         stored = next(line["records"] for line in streamer.lines if line["action"] == "end")
         api.wait_for_records(stored)
         assert [0, 0] == [collector.stop() for collector in collectors]
+        yield Played(pipeline, api, stored)
 
-        pipeline.collector("--batch-records", "5000", views=second)
-        again = pipeline.api(views=second)
-        again.wait_for_records(stored)
 
-        assert stored == api.applied_records() == again.applied_records()
-        assert api.digest() == again.digest()
+def test_passes_repeat_and_keep_their_order(played: Played) -> None:
+    """A source in a loop gives each GPU the same entries again, later."""
+    for gpu_id in played.api.gpu_ids()[:: GPU_COUNT // 10]:
+        entries = played.api.entries(gpu_id)
+        assert len(entries) >= PASSES * METRICS_OF_A_GPU
+        assert sorted(entries, key=lambda entry: entry["observed_at"]) == entries
+        passes = [
+            sorted(
+                ((entry["metric_name"], entry["value"]) for entry in entries[start:][:METRICS_OF_A_GPU]),
+                key=str,
+            )
+            for start in range(0, PASSES * METRICS_OF_A_GPU, METRICS_OF_A_GPU)
+        ]
+        assert [passes[0]] * PASSES == passes
+
+
+def test_a_second_view_answers_as_the_first(played: Played, tmp_path: Path) -> None:
+    """Whatever batches, collectors and compaction made of it: the digests of all answers are equal."""
+    second = f"sqlite:///{tmp_path / 'second'}"
+    collector = played.pipeline.collector("--batch-records", "5000", views=second)
+    again = played.pipeline.api(views=second)
+    again.wait_for_records(played.record_count)
+    assert 0 == collector.stop()
+
+    assert played.record_count == played.api.applied_records() == again.applied_records()
+    assert played.api.digest() == again.digest()

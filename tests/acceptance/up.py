@@ -29,8 +29,8 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """Makes the terminal the one whose ^C comes to us, then becomes the command."""
-ROOM = {"GPUTAIL_FREE_BYTES_MIN": "0"}
-"""The broker needs no free gigabyte for a test."""
+ROOM = {"GPUTAIL_FREE_BYTES_MIN": "0", "GPUTAIL_SESSION_S": "6"}
+"""The broker needs no free gigabyte for a test, and who is killed is missed soon."""
 
 
 class RunningUp:

@@ -46,6 +46,36 @@ def test_a_lock_that_a_child_inherited_outlives_its_owner(tmp_path: Path) -> Non
     DataFolder(tmp_path).acquire()
 
 
+def test_a_child_that_lives_on_is_named(tmp_path: Path) -> None:
+    """By its name and its process, so that it can be ended; those that have gone are not."""
+    folder = DataFolder(tmp_path)
+    folder.acquire()
+    with subprocess.Popen(["sleep", "60"], pass_fds=[folder.lock_fd]) as child:
+        gone = subprocess.run(
+            [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, check=True
+        )
+        folder.note_children({"broker": child.pid, "api": int(gone.stdout)})
+        text = (tmp_path / LOCK_NAME).read_bytes()
+        folder.release()
+        (tmp_path / LOCK_NAME).write_bytes(text.replace(b"%d\n" % os.getpid(), gone.stdout, 1))
+
+        with pytest.raises(FolderInUseError) as caught:
+            DataFolder(tmp_path).acquire()
+        child.kill()
+    assert (
+        f"{tmp_path} is in use by broker (process {child.pid}) of a gputail up that was killed: "
+        "end it first, or name another folder with --data-dir"
+    ) == str(caught.value)
+
+
+def test_a_link_to_nothing_is_an_error(tmp_path: Path) -> None:
+    """Which says what it is."""
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+
+    with pytest.raises(FileNotFoundError, match=r"a link to .*gone, which is not there"):
+        DataFolder(tmp_path / "link").acquire()
+
+
 def test_a_file_in_its_place_is_an_error(tmp_path: Path) -> None:
     """It is no folder, and stays what it is."""
     (tmp_path / "file").write_text("precious")

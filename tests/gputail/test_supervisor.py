@@ -31,10 +31,10 @@ async def supervisor(folder: DataFolder, said: list[str]) -> AsyncIterator[Super
         folder.release()
 
 
-def broker(folder: DataFolder, name: str = "broker", port: int = 0) -> ChildSpec:
+def broker(folder: DataFolder, name: str = "broker", *, free_bytes_min: int = 0) -> ChildSpec:
     """A child that runs until it is told to stop."""
-    told = ["--data-dir", str(folder.path / name), "--listen", f"127.0.0.1:{port}", "--free-bytes-min", "0"]
-    told += ["--initial-rebalance-delay-ms", "0"]
+    told = ["--data-dir", str(folder.path / name), "--listen", "127.0.0.1:0"]
+    told += ["--free-bytes-min", str(free_bytes_min), "--initial-rebalance-delay-ms", "0"]
     return ChildSpec(name, ["broker", *told, *ALWAYS])
 
 
@@ -59,6 +59,19 @@ async def test_a_child_is_ready_when_it_says_so(tmp_path: Path) -> None:
         assert {} == it.pids()
     assert '"action": "stop"' in (folder.logs / "broker.log").read_text(encoding="utf-8")
     assert [] == said
+
+
+async def test_a_volume_without_room_is_told_at_once(tmp_path: Path) -> None:
+    """By the supervisor, who sits before the terminal; the broker goes on, for others can read."""
+    folder, said = DataFolder(tmp_path), list[str]()
+    async with supervisor(folder, said) as it:
+        await it.start(broker(folder, free_bytes_min=2**60))
+        told = await until(said, "low on space")
+        assert told.startswith("broker: the volume is low on space: appends are refused")
+        assert "low on space" in it.troubles()
+        lock = (tmp_path / "lock").read_text(encoding="utf-8").splitlines()
+        assert [str(os.getpid()), f"{it.pids()['broker']} broker"] == lock
+        await it.stop([["broker"]])
 
 
 async def test_a_child_that_dies_is_started_again(tmp_path: Path) -> None:

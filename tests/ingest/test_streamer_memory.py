@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Sequence
 
 import attrs
 import pytest
 from freezegun import freeze_time
 
+from eventlog.client import OutboxLimits, partition_of
 from eventlog.client.errors import InvalidRecordError, UnknownTopicError
+from ingest import sending
 from ingest.errors import SourceError
 from ingest.telemetry.codec import decode
 from ingest.telemetry.model import Sample
 from tests.eventlog.client.place import MemoryPlace
-from tests.eventlog.client.watching import WAIT_S
-from tests.ingest.contract_streamer import Running, StreamerContract, log
-from tests.ingest.streaming.fleet import Fleet
+from tests.eventlog.client.watching import WAIT_S, until
+from tests.ingest.contract_streamer import PARTITIONS, Running, StreamerContract, log
+from tests.ingest.streaming.fleet import Fleet, samples
 
 
 @pytest.fixture
@@ -33,6 +36,41 @@ async def test_events_carry_the_time_of_processing(place: MemoryPlace) -> None:
     with freeze_time("2025-07-18 13:42:33.123456", real_asyncio=True):
         await Running(place, once=True).ended()
     assert {1_752_846_153_123} == {record.timestamp_ms for record in await log(place)}
+
+
+async def test_a_broker_that_takes_nothing_is_told_of(
+    place: MemoryPlace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line when the buffer has been full for a while, and one when there is room again."""
+    monkeypatch.setattr(sending, "_LOOK_S", 0.05)
+    monkeypatch.setattr(sending, "_TELL_S", 0.1)
+
+    def told() -> list[int]:
+        return [line.levelno for line in caplog.records if line.name == sending.__name__]
+
+    with caplog.at_level(logging.INFO, sending.__name__):
+        streamer = Running(place, buffer=OutboxLimits(records_max=100))
+        await streamer.sends()
+        place.go_away()
+        await until(lambda: logging.WARNING in told())
+        await asyncio.sleep(0.3)
+        place.come_back()
+        await until(lambda: logging.INFO in told())
+        await streamer.stop()
+    assert [logging.WARNING, logging.INFO] == told()
+
+
+async def test_a_run_that_is_larger_than_half_the_buffer_is_sent(place: MemoryPlace) -> None:
+    """Behind a smaller one of another partition: the loop goes on, and everything arrives."""
+    gpus = samples(200, 1)
+    mine = [sample for sample in gpus if partition_of(sample.gpu.uuid.encode(), PARTITIONS) == 0]
+    few = [sample for sample in gpus if partition_of(sample.gpu.uuid.encode(), PARTITIONS) == 1][:15]
+    rows = [attrs.evolve(sample, row=row) for row, sample in enumerate([*few, *mine])]
+    assert len(mine) > 25
+    source = Fleet(name=place.group, pass_count=1)
+    source._samples = rows
+    await Running(place, source=source, buffer=OutboxLimits(records_max=len(mine) + 5)).ended()
+    assert len(rows) == len(await log(place))
 
 
 class Changing(Fleet):

@@ -8,6 +8,7 @@ from litestar import MediaType, Response, get
 from litestar.di import NamedDependency
 from msgspec import Meta, Struct
 
+from query.api.dto import EXAMPLE_BUILD
 from query.api.openapi import errors
 from query.api.problems import NOT_READY, ProblemError
 from query.api.service import Service
@@ -24,7 +25,7 @@ class Ready(Struct, frozen=True):
     """The views can be read, and are fresh enough where a bound is set."""
 
     ready: Annotated[bool, Meta(examples=[True])]
-    build: Annotated[str, Meta(description="The build that is read.", examples=["000001"])]
+    build: Annotated[str, Meta(description="The build that is read.", examples=[EXAMPLE_BUILD])]
     age_seconds: Annotated[
         float | None,
         Meta(description="The age of the newest applied entry; null: none has been applied.", examples=[0.8]),

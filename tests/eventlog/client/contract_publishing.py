@@ -166,6 +166,25 @@ class PublishingContract:
         assert [b"%d" % (n // 25) for n in range(100)] == found
         await queue.close()
 
+    async def test_a_refused_batch_fits_after_the_wait_for_room(self, place: Place) -> None:
+        """However large it is, and however little waits: who tries again after the wait never spins."""
+        queue = place.open(limits=OutboxLimits(records_max=10))
+        await queue.ensure_topic(place.topic, 1)
+        publisher = await queue.publisher(place.topic)
+        await publisher.publish([NewRecord(b"warm", partition=0)]).wait()
+        place.go_away()
+        publisher.publish([NewRecord(b"small", partition=0)] * 4)
+        with pytest.raises(QueueFullError):
+            publisher.publish([NewRecord(b"large", partition=0)] * 8)
+        waiting = asyncio.create_task(publisher.wait_for_room())
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
+        place.come_back()
+        async with asyncio.timeout(WAIT_S):
+            await waiting
+            assert {0: 12} == await publisher.publish([NewRecord(b"large", partition=0)] * 8).wait()
+        await queue.close()
+
     async def test_purged_records_are_told_and_the_next_ones_are_stored(self, place: Place) -> None:
         """What was not sent is thrown away, its delivery says so, and publishing goes on."""
         queue = place.open()

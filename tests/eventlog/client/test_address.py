@@ -6,6 +6,7 @@ import pytest
 
 from eventlog.client.address import KafkaAddress, MemoryAddress, parse_address
 from eventlog.client.errors import BadQueueAddressError
+from eventlog.client.kafka_log import KafkaLog
 from eventlog.client.kafka_settings import consumer_settings, make_producer, producer_settings
 from eventlog.client.opening import open_queue
 
@@ -65,7 +66,9 @@ def test_a_secret_in_an_address_is_refused_and_not_repeated(url: str) -> None:
 def test_a_secret_in_a_wrong_setting_is_not_repeated() -> None:
     """What librdkafka says of its settings is shown without their values."""
     with pytest.raises(BadQueueAddressError) as caught:
-        make_producer({"bootstrap.servers": "a:1", "ssl.key.password": "hunter2", "no.hunter2": 1})
+        make_producer(
+            {"bootstrap.servers": "a:1", "ssl.key.password": "hunter2", "no.hunter2": 1}, KafkaLog()
+        )
     assert "hunter2" not in str(caught.value)
 
 

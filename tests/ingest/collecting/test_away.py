@@ -6,16 +6,20 @@ import asyncio
 import logging
 from collections.abc import Callable
 from random import Random
+from unittest.mock import patch
 
 import attrs
 import pytest
 
-from eventlog.client import NewRecord
+from eventlog.client import Batch, InMemoryMessageQueue, NewRecord
 from ingest.collector import Collector
+from ingest.intake import Intake
+from ingest.parcel import Parcel
+from ingest.topics import DEAD_LETTERS
 from query.views.errors import BadViewsError, ViewUnavailableError
 from query.views.store import Changes, ViewWriter
 from tests.ingest.collecting.events import event, random_records
-from tests.ingest.collecting.running import PARTITIONS, QUICK, Pipeline, until
+from tests.ingest.collecting.running import PARTITIONS, QUICK, Pipeline, read_all, until
 from tests.ingest.collecting.writers import WrappedWriter
 
 
@@ -46,6 +50,19 @@ class Switch:
             return Switched(pipeline.writer())
 
         return open_writer
+
+
+def gone_with(pipeline: Pipeline) -> Callable[[Intake, Batch, int], Parcel | None]:
+    """Takes a batch as always; the broker dies as soon as there is poison in one."""
+    take = Intake.take
+
+    def taken(intake: Intake, batch: Batch, now_ms: int) -> Parcel | None:
+        parcel = take(intake, batch, now_ms)
+        if parcel is not None and parcel.poison:
+            pipeline.place.go_away()
+        return parcel
+
+    return taken
 
 
 def told_of(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -142,6 +159,41 @@ async def test_a_stop_while_the_broker_is_away(in_memory: Pipeline) -> None:
     async with in_memory.collector() as collector:
         await until(lambda: collector.counters.retries > 0)
     assert 0 == collector.counters.partitions
+    await queue.close()
+
+
+async def test_a_stop_with_poison_in_hand_while_the_broker_is_away(in_memory: Pipeline) -> None:
+    """Nobody waits for the dead letter longer than for a batch; the next collector sets it aside."""
+    queue = in_memory.place.open()
+    assert isinstance(queue, InMemoryMessageQueue)
+    settings = attrs.evolve(QUICK, settle_s_max=0.3)
+    await in_memory.publish(queue, [NewRecord(b"no event", None, 0)])
+    async with in_memory.collector(settings=settings) as collector:
+        await in_memory.applied(queue)
+        with patch.object(Intake, "take", gone_with(in_memory)):
+            queue.log.append(in_memory.place.at(0), [NewRecord(b"no event", None, 0)])
+            await until(lambda: collector.counters.poison == 2)
+            await asyncio.sleep(0.1)  # the parcel is in hand, and the next poll is over
+        begun_s = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - begun_s < 4 * settings.settle_s_max
+    in_memory.place.come_back()
+    async with in_memory.collector():
+        await in_memory.applied(queue)
+    assert 2 == len(await read_all(queue, DEAD_LETTERS))
+    await queue.close()
+
+
+async def test_a_stop_with_an_offset_to_commit_while_the_broker_hangs(in_broker: Pipeline) -> None:
+    """The view has it: nobody waits long for the commit, nor for the farewell."""
+    queue = in_broker.place.open()
+    await in_broker.publish(queue, [NewRecord(event(0), None, 0)])
+    settings = attrs.evolve(QUICK, commit_ms=3_600_000)
+    async with in_broker.collector(queue, settings=settings) as collector:
+        await until(lambda: collector.counters.samples == 1)
+        in_broker.place.go_away()
+        begun_s = asyncio.get_running_loop().time()
+    assert asyncio.get_running_loop().time() - begun_s < 8
+    in_broker.place.come_back()
     await queue.close()
 
 

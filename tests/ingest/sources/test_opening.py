@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -60,6 +62,15 @@ def test_what_is_no_source_is_refused(name: str) -> None:
         f"there is no source {name!r}: name csv:PATH (csv:telemetry.csv), sim:GPUS (sim:64"
     )
     assert "\n" not in line
+
+
+def test_a_file_is_played_without_numpy() -> None:
+    """It takes a tenth of a second and memory, and only simulated fleets need it."""
+    code = "import sys; from ingest.sources.opening import open_source; import ingest.streamer; "
+    code += "open_source('sample'); print('numpy' in sys.modules)"
+    assert (
+        b"False\n" == subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.PIPE).stdout
+    )
 
 
 def test_an_impossible_fleet_is_refused() -> None:

@@ -153,6 +153,47 @@ async def test_a_client_that_reads_nothing_cannot_keep_a_closing_connection() ->
         slow.close()
 
 
+@pytest.mark.parametrize("asked", [1, 3])
+async def test_a_client_that_has_said_everything_gets_its_answers(asked: int) -> None:
+    """It has shut its writing side down: what it asked for comes, then the connection ends."""
+    async with serving(fleet().reader()) as api, connected(api, WHOLE * asked) as (reader, writer):
+        writer.write_eof()
+        got = await read_all(reader)
+        assert asked == got.count(b'{"live":true}')
+        assert got.endswith(b'{"live":true}')
+        await until(lambda: open_connections(api) == 0)
+
+
+@pytest.mark.parametrize("data", [b"", HALF_HEAD, HALF_BODY])
+async def test_a_client_that_stops_in_the_middle_is_closed(data: bytes) -> None:
+    """At once: the rest of the request cannot come."""
+    async with serving(fleet().reader()) as api, connected(api, data) as (reader, writer):
+        writer.write_eof()
+        assert b"" == await read_all(reader, 5.0)
+        await until(lambda: open_connections(api) == 0)
+
+
+async def test_a_client_that_closes_in_the_middle_of_a_listing_ends_it() -> None:
+    """A plain close looks like a client that has said everything, until it is written to."""
+    views = LongReader(ENDLESS)
+    async with serving(views) as api:
+        with socket.create_connection((api.host, api.port)) as plain:
+            plain.sendall(f"GET /api/v1/gpus/{FIRST_ID}/telemetry HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        await until(lambda: views.listings_closed == 1)
+        assert 0 == api.app.stream_slots.taken
+
+
+@pytest.mark.parametrize(
+    ("target", "status"), [("http://x/health/live", 200), ("HTTP://x:80/health/live", 200), ("http://x", 404)]
+)
+async def test_a_target_may_have_a_scheme_and_a_host(target: str, status: int) -> None:
+    """As a client sends it that takes the API for a proxy."""
+    async with serving(fleet().reader()) as api:
+        ask = f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+        async with connected(api, ask) as (reader, _):
+            assert (await answer(reader)).startswith(f"HTTP/1.1 {status} ".encode())
+
+
 # --- heads -----------------------------------------------------------------------------------------
 
 

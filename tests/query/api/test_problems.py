@@ -12,6 +12,13 @@ import pytest
 from query.api.document import openapi_document
 from query.api.problems import Problem
 from query.api.settings import ApiSettings
+from query.views.errors import (
+    BadViewsError,
+    DamagedViewError,
+    NoViewError,
+    ViewError,
+    ViewUnavailableError,
+)
 from query.views.memory import MemoryViewReader
 from query.views.model import GPU, ViewStatus
 from tests.query.api.fleet import FIRST_ID, Fleet
@@ -57,6 +64,8 @@ def check(answer: httpx.Response, status: int, kind: str = "about:blank") -> str
         ("/", 404, "about:blank", "/schema/swagger shows what there is"),
         ("/nope", 404, "about:blank", "nothing at this path"),
         ("/api/v1", 404, "about:blank", "nothing at this path"),
+        ("/schema/assets/%00", 404, "about:blank", "nothing at this path"),
+        ("/schema/assets/" + "a" * 300, 404, "about:blank", "nothing at this path"),
         ("/schema/nope", 404, "about:blank", "nothing at this path"),
         ("/schema/nope.json", 404, "about:blank", "nothing at this path"),
         ("/schema/assets/nope.js", 404, "about:blank", "nothing at this path"),
@@ -67,6 +76,8 @@ def check(answer: httpx.Response, status: int, kind: str = "about:blank") -> str
         ("/api/v1/gpus/a%20b", 400, BAD_PARAMETER, "id: "),
         ("/api/v1/gpus/%C3%A9/telemetry", 400, BAD_PARAMETER, "id: "),
         ("/api/v1/gpus/" + "x" * 129, 400, BAD_PARAMETER, "id: "),
+        ("/api/v1/gpus/a%0A", 400, BAD_PARAMETER, "id: 'a\\n' is no GPU's id: 1 to 128 letters"),
+        (f"{PATH}?end_time=2026-11-22T10:00:00.{'1' * 5000}Z", 400, BAD_PARAMETER, "more than 30 digits"),
         ("/api/v1/gpus?limt=3", 400, BAD_PARAMETER, "unknown query parameter 'limt': this path knows cursor"),
         (f"{PATH}?start_tme=x", 400, BAD_PARAMETER, "metric_name, start_time"),
         (f"{PATH}?metric_names=x", 400, BAD_PARAMETER, "metric_name, start_time"),
@@ -205,7 +216,38 @@ async def test_a_view_that_is_swapped_all_the_time_is_503() -> None:
     """A listing never mixes two builds: it is tried again a few times, then refused."""
     async with serving(SwappingReader(fleet().views)) as api:
         answer = await api.get(PATH)
-        assert "the view is being replaced" in check(answer, 503, NO_VIEW)
+        assert "the view is being replaced" in check(answer, 503, "urn:gputail:problem:view-unavailable")
+
+
+class RefusingReader(MemoryViewReader):
+    """A store that says why it cannot be read."""
+
+    error: ViewError
+
+    def status(self) -> ViewStatus:
+        raise self.error
+
+
+@pytest.mark.parametrize("path", ["/api/v1/gpus", PATH, "/health/ready"])
+@pytest.mark.parametrize(
+    ("error", "kind", "title", "retry_after"),
+    [
+        (NoViewError("none"), "no-view", "There is no view to read yet", "7"),
+        (ViewUnavailableError("locked"), "view-unavailable", "The view cannot be read now", "7"),
+        (DamagedViewError("flipped"), "damaged-view", "The view is damaged", None),
+        (BadViewsError("format 9"), "unusable-view", "The view cannot be used", None),
+    ],
+)
+async def test_each_failure_of_the_store_has_its_kind(
+    path: str, error: ViewError, kind: str, title: str, retry_after: str | None
+) -> None:
+    """`Retry-After` is there where trying again may help."""
+    views = RefusingReader(fleet().views)
+    views.error = error
+    async with serving(views, ApiSettings(retry_after_s=7)) as api:
+        answer = await api.get(path)
+        assert str(error) == check(answer, 503, f"urn:gputail:problem:{kind}")
+        assert (title, retry_after) == (answer.json()["title"], answer.headers.get("retry-after"))
 
 
 # --- bodies and heads ------------------------------------------------------------------------------
@@ -241,6 +283,12 @@ async def test_large_headers_are_431() -> None:
     async with serving(fleet().reader()) as api:
         answer = await api.get("/health/live", headers={"X-Large": "x" * 40_000})
         assert "32768 bytes" in check(answer, 431)
+
+
+async def test_a_large_target_is_431() -> None:
+    """The first line is of the head, also where it comes in one piece."""
+    async with serving(fleet().reader()) as api:
+        assert "32768 bytes" in check(await api.get("/" + "a" * 60_000), 431)
 
 
 async def test_what_is_no_http_is_400() -> None:

@@ -27,6 +27,24 @@ class GpuContract:
         assert expected == list(reader.gpus())
         assert [*expected, None] == [reader.gpu(gpu_id) for gpu_id in ("gpu-a", "gpu-b", "gpu-c")]
 
+    def test_a_name_that_is_no_text(self, place: Place) -> None:
+        """Half of a surrogate pair is unknown to readers, and cannot be applied."""
+        feed, writer, reader = Feed(), place.writer(), place.reader()
+        feed.event("gpu-a", START_MS, {POWER.name: 1.0})
+        writer.apply(feed.batch())
+        half = "gpu-a\ud800"
+        assert reader.gpu(half) is None
+        assert ([], []) == (list(reader.latest_of_gpu(half)), list(reader.latest_of_metric(half)))
+        assert ([], []) == (list(reader.entries(half)), list(reader.entries("gpu-a", metric_names=[half])))
+        assert [] == list(reader.gpus(GPUFilter(hostname=half)))
+        for gpu_id, name in ((half, POWER.name), ("gpu-a", half)):
+            bad = Feed()
+            bad.ends, bad.applied = dict(feed.ends), dict(feed.applied)
+            bad.event(gpu_id, START_MS + 1, {name: 1.0})
+            with pytest.raises(AssertionError, match="half of a surrogate pair"):
+                writer.apply(bad.batch())
+        assert ["gpu-a"] == [gpu.id for gpu in reader.gpus()]
+
     def test_pages_of_gpus(self, place: Place) -> None:
         """After an id, that many; the id need not exist."""
         feed = Feed()

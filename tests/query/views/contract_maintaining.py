@@ -10,7 +10,7 @@ import pytest
 from query.views.model import GPU, Entry, LatestValue, MetricUse
 from query.views.store import ViewReader
 from tests.query.views.answers import DAY_MS, entries_of, read, settle
-from tests.query.views.changes import BUSY, IDLE, POWER, SEEN_MS, START_MS, TEMPERATURE, Feed, Fleet
+from tests.query.views.changes import BUSY, ENERGY, IDLE, POWER, SEEN_MS, START_MS, TEMPERATURE, Feed, Fleet
 from tests.query.views.place import Place
 
 
@@ -117,6 +117,23 @@ class MaintenanceContract:
         assert [] == list(reader.latest_of_metric(TEMPERATURE.name))
         assert [MetricUse(POWER, 1)] == list(reader.metrics())
         assert [(POWER.name,)] == [gpu.metric_names for gpu in reader.gpus()]
+
+    def test_when_a_gpu_was_first_seen(self, place: Place) -> None:
+        """Stays known for as long as it has rows, though those of the metric that was seen first are gone."""
+        feed, writer, reader = Feed(), place.writer(retention_ms=DAY_MS), place.reader()
+        feed.event("gpu-a", START_MS, {POWER.name: 1.0})
+        feed.event("gpu-b", START_MS + 7, {TEMPERATURE.name: 1.0})
+        writer.apply(feed.batch())
+        settle(writer, START_MS)
+        new_ms = START_MS + 2 * DAY_MS
+        for gpu_id in ("gpu-a", "gpu-b", "gpu-c"):
+            feed.event(gpu_id, new_ms, {TEMPERATURE.name: 2.0, ENERGY.name: 3.0})
+        writer.apply(feed.batch())
+        settle(writer, new_ms)
+        seen_ms = {gpu.id: gpu.first_seen_ms for gpu in reader.gpus()}
+        assert {"gpu-a": START_MS, "gpu-b": START_MS + 7, "gpu-c": new_ms} == seen_ms
+        settle(writer, new_ms + DAY_MS + 1)
+        assert [] == list(reader.gpus())
 
     def test_what_is_young_enough_stays(self, place: Place) -> None:
         """Not one entry within the time to keep is removed, however old its neighbours are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -125,6 +126,27 @@ def test_a_process_that_dies_while_it_makes_a_build(folder: Path, monkeypatch: p
     assert 1 + 5 == rounds
 
 
+@pytest.mark.parametrize("step", range(1, 6))
+def test_a_disk_that_fills_while_a_build_is_made(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    """At each flush: it may be tried again, and succeeds once there is room."""
+    flush, left = os.fsync, step
+
+    def fail(descriptor: int) -> None:
+        nonlocal left
+        left -= 1
+        if left == 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        flush(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(ViewUnavailableError, match=r"a build cannot be made in .* \(No space left"):
+        writer_of(folder)
+    writer_of(folder).close()
+    assert [] == list(folder.glob("unfinished-*"))
+
+
 # --- following CURRENT -------------------------------------------------------------------------
 
 
@@ -172,7 +194,7 @@ def test_views_that_were_deleted_are_made_anew(folder: Path) -> None:
 def test_other_projections_are_refused(folder: Path) -> None:
     """In a line that says what to do."""
     writer_of(folder, samples=1).close()
-    with pytest.raises(BadViewsError, match=r"\(samples 1\) than .* \(samples 2\); .*`gputail replay`"):
+    with pytest.raises(BadViewsError, match=r"\(samples 1\) than .* \(samples 2\); delete .*/views; "):
         writer_of(folder, samples=2)
 
 
@@ -184,7 +206,7 @@ def test_another_format_is_refused(folder: Path) -> None:
     connection = open_for_writing(database)
     connection.execute("UPDATE view SET format_version = 99")
     connection.close()
-    with pytest.raises(BadViewsError, match=r"has format 99, and this version reads 1; .*`gputail replay`"):
+    with pytest.raises(BadViewsError, match=r"has format 99, and this version reads 1; delete .*/views; "):
         writer_of(folder)
     with pytest.raises(BadViewsError, match="has format 99"):
         open_reader(f"sqlite:///{folder}").gpus()
@@ -196,6 +218,13 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadViewsError, match=r"something else than views \(thesis.txt\)"):
         writer_of(tmp_path)
     assert ["thesis.txt"] == os.listdir(tmp_path)
+
+
+def test_a_volume_of_its_own(tmp_path: Path) -> None:
+    """Holds views, though a fresh one of ext4 is not empty."""
+    (tmp_path / "lost+found").mkdir()
+    writer_of(tmp_path).close()
+    assert {"CURRENT", "lock", "lost+found"} < set(os.listdir(tmp_path))
 
 
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
@@ -254,7 +283,19 @@ MOUNTS = """\
 """
 
 
-@pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "nfs4",
+        "cifs",
+        "fuse.sshfs",
+        "fuse.s3fs",
+        "fuse.gcsfuse",
+        "fuse.rclone",
+        "fuse.glusterfs",
+        "fuse.davfs",
+    ],
+)
 def test_network_file_systems_are_refused(tmp_path: Path, kind: str) -> None:
     """As the kernel's list of mounts names them."""
     device = tmp_path.stat().st_dev

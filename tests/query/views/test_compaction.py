@@ -111,8 +111,30 @@ def test_a_row_is_in_one_place(place: SqlitePlace) -> None:
         assert [(float(len(rows)),)] == asked(place, counts)
 
 
+@pytest.mark.parametrize("stray_ms", [1_200_000, -1_200_000], ids=["ahead", "late"])
+@pytest.mark.parametrize("strays", [1, 40])
+def test_a_row_of_another_period_leaves_no_small_blocks(
+    place: SqlitePlace, stray_ms: int, strays: int
+) -> None:
+    """A clock that is wrong, for a moment or for long, makes a GPU's blocks neither many nor small."""
+    feed, writer = Feed(), place.writer()
+    start_ms = START_MS // SMALL.block_span_ms * SMALL.block_span_ms
+    for batch in range(40):
+        if batch < strays:
+            feed.event("gpu-a", start_ms + stray_ms + batch, {POWER.name: 1.0})
+        for tick in range(60):
+            feed.event("gpu-a", start_ms + 60 * batch + tick, {POWER.name: 1.0})
+        writer.apply(feed.batch())
+        settle(writer, SEEN_MS)
+    [(full, small)] = asked(place, "SELECT sum(is_full), sum(is_full AND row_count < 100) FROM blocks")
+    assert isinstance(full, int)
+    assert isinstance(small, int)
+    assert full >= 40 * 60 // (2 * SMALL.block_rows)
+    assert small <= 2
+
+
 def test_periods_that_are_over_leave_full_blocks(place: SqlitePlace) -> None:
-    """Blocks of a period are made full when rows of a later one have come, and none spans two."""
+    """Blocks of a period are made full soon after rows of a later one have come, and none spans two."""
     applied(place, Fleet(2, interval_ms=60_000), 60)
     settle(place.writer(), SEEN_MS)
     span_ms = SMALL.block_span_ms
@@ -122,7 +144,8 @@ def test_periods_that_are_over_leave_full_blocks(place: SqlitePlace) -> None:
     assert isinstance(periods, int)
     assert periods >= 5
     young = asked(place, "SELECT DISTINCT period FROM blocks WHERE NOT is_full")
-    assert young in ([], [(newest,)])
+    assert isinstance(newest, int)
+    assert {period for (period,) in young} <= {newest - 1, newest}
 
 
 def test_tails_are_folded_when_they_are_old(place: SqlitePlace) -> None:

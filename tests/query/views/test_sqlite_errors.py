@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
-from query.views import sqlite_connection
-from query.views.errors import BadViewsError, ViewError, ViewUnavailableError
+from query.views import sqlite_connection, sqlite_names
+from query.views.errors import BadViewsError, DamagedViewError, ViewError, ViewUnavailableError
+from query.views.model import Build
 from query.views.sqlite_connection import open_for_reading, open_for_writing, plain_errors
 from query.views.sqlite_folder import SQLiteFolder
+from query.views.sqlite_schema import PAGE_BYTES
 from query.views.sqlite_writer import SQLiteViewWriter
 from query.views.store import ViewReader
 from tests.query.views.answers import entries_of, read, settle
-from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID, Feed, Fleet
+from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID, Feed, Fleet, label_set
 from tests.query.views.place import PROJECTIONS
 from tests.query.views.sqlite_place import SqlitePlace
 
@@ -57,25 +61,35 @@ def read_all(reader: ViewReader) -> None:
     reader.status()
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Another file in its place, of which nothing in this process knows anything."""
+    path.unlink()
+    for beside in ("-wal", "-shm"):
+        path.with_name(path.name + beside).unlink(missing_ok=True)
+    path.write_bytes(content)
+
+
+def read_from(place: SqlitePlace) -> None:
+    with closing(place.reader()) as reader:
+        read_all(reader)
+
+
+def write_to(place: SqlitePlace) -> None:
+    with closing(place.writer()) as writer:
+        writer.partition_states(TOPIC, TOPIC_ID)
+        settle(writer, SEEN_MS)
+
+
 def check_refusals(place: SqlitePlace) -> int:
     """Reading and writing work, or are refused in a line that names the file; how many were refused."""
     refusals = []
-    reader = place.reader()
-    try:
-        read_all(reader)
-    except ViewError as error:
-        refusals.append(error)
-    finally:
-        reader.close()
-    try:
-        writer = place.writer()
-        writer.partition_states(TOPIC, TOPIC_ID)
-        settle(writer, SEEN_MS)
-        writer.close()
-    except ViewError as error:
-        refusals.append(error)
+    for try_it in (read_from, write_to):
+        try:
+            try_it(place)
+        except ViewError as error:
+            refusals.append(error)
     for refusal in refusals:
-        assert "view.sqlite" in str(refusal)
+        assert str(place.folder) in str(refusal)
         assert "\n" not in str(refusal)
     return len(refusals)
 
@@ -88,8 +102,8 @@ def test_a_database_that_was_cut(place: SqlitePlace) -> None:
     fill(place)
     path = database(place)
     whole = path.read_bytes()
-    for length in range(0, len(whole), 4096):
-        path.write_bytes(whole[:length])
+    for length in range(0, len(whole), PAGE_BYTES):
+        replace(path, whole[:length])
         assert check_refusals(place) > 0
 
 
@@ -99,11 +113,106 @@ def test_a_database_with_pages_of_noise(place: SqlitePlace) -> None:
     path = database(place)
     whole = path.read_bytes()
     refused = 0
-    for start in range(0, len(whole), 4096):
-        noise = bytes(byte ^ 0x5A for byte in whole[start : start + 4096])
-        path.write_bytes(whole[:start] + noise + whole[start + 4096 :])
+    for start in range(0, len(whole), PAGE_BYTES):
+        noise = bytes(byte ^ 0x5A for byte in whole[start : start + PAGE_BYTES])
+        replace(path, whole[:start] + noise + whole[start + PAGE_BYTES :])
         refused += check_refusals(place) > 0
-    assert 3 * refused > len(whole) // 4096  # most others are of indexes that no question needs
+    assert 3 * refused > len(whole) // PAGE_BYTES  # most others are of indexes that no question needs
+
+
+def test_a_database_with_flipped_bits(place: SqlitePlace, seed: int) -> None:
+    """Anywhere, one or many: an answer, or a refusal that cannot be tried again."""
+    fill(place)
+    path, draw = database(place), random.Random(seed)
+    whole = path.read_bytes()
+    for count in (1, 1, 1, 5, 50):
+        for _ in range(20):
+            damaged = bytearray(whole)
+            for place_of_bit in draw.sample(range(8 * len(whole)), count):
+                damaged[place_of_bit // 8] ^= 1 << place_of_bit % 8
+            replace(path, bytes(damaged))
+            check_refusals(place)
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        ("UPDATE label_sets SET content = '[\"host-1\"' WHERE id = 0", "text of a label set is wrong"),
+        ("UPDATE label_sets SET content = '[]' WHERE id = 5", "text of a label set is wrong"),
+        (
+            "UPDATE label_sets SET content = replace(content, '\"host', '7,\"host')",
+            "text of a label set is wrong",
+        ),
+        ("UPDATE label_sets SET content = replace(content, '[]', '[[1,2]]')", "text of a label set is wrong"),
+        ("UPDATE label_sets SET content = '{\"a\":1}' WHERE id = 5", "text of a label set is wrong"),
+        ("UPDATE label_sets SET content = CAST(x'5bff' AS TEXT) WHERE id = 5", "codec can't decode"),
+        ("DELETE FROM label_sets", "label set 5 is missing"),
+        ("UPDATE gpus SET uuid = CAST(x'ff' AS TEXT) WHERE id = 1", "codec can't decode"),
+        ("DELETE FROM gpus WHERE id = 4", "without a name"),
+        ("UPDATE metrics SET kind = 'gauga'", "what is told of a metric is wrong"),
+        ("DELETE FROM metrics", "without a name"),
+        ("UPDATE view SET projections = '{'", "versions of its projections are wrong"),
+        ("UPDATE view SET projections = '[1]'", "versions of its projections are wrong"),
+        ("UPDATE view SET topic = NULL", "rows of no topic"),
+        ("DELETE FROM view", "does not say which build"),
+    ],
+)
+def test_tables_with_wrong_rows(place: SqlitePlace, sql: str, what: str) -> None:
+    """The same as damaged blobs: such a view is not read, and trying again does not help."""
+    fill(place)
+    connection = open_for_writing(database(place))
+    connection.execute(sql)
+    connection.close()
+    with pytest.raises(DamagedViewError, match=f"is damaged .*{what}.*; delete {place.folder};") as refusal:
+        read_from(place)
+    assert not refusal.value.retriable
+
+
+def test_columns_of_another_type(place: SqlitePlace) -> None:
+    """As a damaged page may have them, though SQLite itself lets nobody write them."""
+    feed = fill(place)
+    feed.gap(1)
+    with closing(place.writer()) as writer:
+        writer.apply(feed.batch())
+    path = database(place)
+    connection = open_for_writing(path)
+    connection.pragma("writable_schema", True)
+    connection.execute(
+        "UPDATE sqlite_master SET sql = replace(replace(sql, 'STRICT', ''), ', WITHOUT', 'WITHOUT')"
+    )
+    connection.close()
+    whole = path.read_bytes()
+    for sql in (
+        "UPDATE checkpoints SET next_offset = 'x' WHERE partition = 1",
+        "UPDATE gaps SET reason = x'00'",
+        "UPDATE metrics SET unit = x'00'",
+        "UPDATE gpus SET uuid = x'00' WHERE id = 2",
+        "UPDATE tails SET data = 'x'",
+        "UPDATE blocks SET data = 7",
+        "UPDATE latest SET data = 7.5",
+    ):
+        replace(path, whole)
+        connection = open_for_writing(path)
+        connection.execute(sql)
+        connection.close()
+        with pytest.raises(DamagedViewError):
+            read_from(place)
+
+
+def test_a_reader_remembers_no_more_label_sets_than_it_may(
+    place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many pods come and go: it looks them up again, and answers the same."""
+    monkeypatch.setattr(sqlite_names, "_REMEMBERED_MAX", 3)
+    fill(place)
+    connection, names = open_for_reading(database(place)), sqlite_names.Names()
+    numbers = [number for (number,) in connection.execute("SELECT id FROM label_sets ORDER BY id")]
+    assert len(numbers) > 6
+    every = sqlite_names.Names().label_sets(connection, numbers)
+    for start in range(len(numbers) - 1):
+        assert every[start : start + 2] == names.label_sets(connection, numbers[start : start + 2])
+        assert len(names._label_sets) <= 3
+    connection.close()
 
 
 @pytest.mark.parametrize("content", [b"", b"not a database, but long enough to be one" * 200])
@@ -111,7 +220,7 @@ def test_a_file_that_is_no_database(place: SqlitePlace, content: bytes) -> None:
     """Is not taken for a view."""
     fill(place)
     database(place).write_bytes(content)
-    with pytest.raises(BadViewsError, match="`gputail replay`"):
+    with pytest.raises(BadViewsError, match=f"delete {place.folder}; collectors make the views anew"):
         place.reader().gpus()
 
 
@@ -188,6 +297,36 @@ def test_a_full_disk(place: SqlitePlace) -> None:
             mine = [row for row in expected if row.gpu_id == gpu_id]
             assert entries_of(mine) == read(place.reader(), gpu_id)
     writer.close()
+
+
+def test_a_batch_that_fails_after_names_were_given(place: SqlitePlace) -> None:
+    """Leaves none of their numbers behind, though the next batch of that writer has other names."""
+    connections: list[apsw.Connection] = []
+
+    class WatchedFolder(SQLiteFolder):
+        def open_for_writing(
+            self, name: str, projections: Mapping[str, int]
+        ) -> tuple[Build, Path, apsw.Connection]:
+            opened = super().open_for_writing(name, projections)
+            connections.append(opened[2])
+            return opened
+
+    feeds = [Feed(), Feed(), Feed()]
+    rows = [
+        feed.event(f"gpu-{number}", 5, {f"M{number}": number}, label_set(f"host-{number}"), partition=number)
+        for number, feed in enumerate(feeds)
+    ]
+    failing, of_another, after_it = (feed.batch() for feed in feeds)
+    with closing(SQLiteViewWriter(WatchedFolder(place.folder), projections=PROJECTIONS)) as writer:
+        connections[0].set_commit_hook(lambda: True)  # it rolls back what is to be committed
+        with pytest.raises(ViewUnavailableError):
+            writer.apply(failing)
+        connections[0].set_commit_hook(None)
+        place.writer().apply(of_another)  # its names get the numbers that were rolled back
+        writer.apply(after_it)
+        writer.apply(failing)
+    for number in range(3):
+        assert entries_of(rows[number]) == read(place.reader(), f"gpu-{number}")
 
 
 def test_a_writer_that_is_kept_waiting(place: SqlitePlace, monkeypatch: pytest.MonkeyPatch) -> None:
