@@ -20,7 +20,7 @@ class CollectOptions:
     """The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute)."""
     views_days: DaysOption = WEEK
     """Days for which the views keep samples, or forever."""
-    batch_records: Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000))] = 10_000
+    batch_records: Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000))] = 50_000
     """Records in one transaction of the view at most."""
-    poll_ms: Annotated[int, Parameter(validator=Number(gte=0, lte=60_000))] = 100
+    poll_ms: Annotated[int, Parameter(validator=Number(gte=0, lte=60_000))] = 250
     """After a batch that is not full the next begins no sooner than this, in milliseconds."""

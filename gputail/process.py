@@ -22,6 +22,7 @@ from gputail.admin import AdminListener
 from gputail.cli import describe
 from gputail.endpoint import Endpoint
 from gputail.exposition import Numbers, metrics_route
+from gputail.garbage import look_less_often
 from gputail.health import Readiness, health_routes
 from gputail.listening import begin, warn_of_open
 from gputail.logs import task_failed
@@ -65,6 +66,7 @@ class Process(ABC):
         """Work until it is done, or a signal or a failure ends it; the exit code."""
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(task_failed)
+        look_less_often()
         for number in SIGNALS:
             loop.add_signal_handler(number, self._on_signal, number)
         listener = AdminListener(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 import attrs
@@ -218,9 +219,9 @@ class KafkaSubscription(Subscription):
         if self._place is not None and partitions:
             listener = self._place.listener
             if self._is_stale():
-                self._run_hook(listener.on_lost(partitions))
+                self._run_hook(partial(listener.on_lost, partitions))
             else:
-                self._run_hook(listener.on_revoked(partitions))
+                self._run_hook(partial(listener.on_revoked, partitions))
         self._assignment = frozenset()
         self._consumer.close()
 
@@ -257,7 +258,7 @@ class KafkaSubscription(Subscription):
         if not partitions:
             consumer.incremental_assign([])
             return
-        asked = self._run_hook(place.listener.on_assigned(partitions))
+        asked = self._run_hook(partial(place.listener.on_assigned, partitions))
         if asked is None or not place.reads:
             consumer.incremental_assign([KafkaPartition(at.topic, at.partition, 0) for at in partitions])
             consumer.pause(found)
@@ -279,7 +280,7 @@ class KafkaSubscription(Subscription):
             self._on_lost(consumer, found)
             return
         if partitions:
-            self._run_hook(self._place.listener.on_revoked(partitions))
+            self._run_hook(partial(self._place.listener.on_revoked, partitions))
         self._give_up(consumer, found)
 
     def _on_lost(self, consumer: Consumer, found: list[KafkaPartition]) -> None:
@@ -287,7 +288,7 @@ class KafkaSubscription(Subscription):
         partitions = self._still(found)
         self._assignment -= set(partitions)
         if partitions:
-            self._run_hook(self._place.listener.on_lost(partitions))
+            self._run_hook(partial(self._place.listener.on_lost, partitions))
         self._give_up(consumer, found)
 
     def _still(self, found: list[KafkaPartition]) -> tuple[TopicPartition, ...]:
@@ -302,13 +303,13 @@ class KafkaSubscription(Subscription):
         with suppress(KafkaException):  # closing has unassigned them already
             consumer.incremental_unassign(found)
 
-    def _run_hook(self, hook: Coroutine[Any, Any, T]) -> T | None:
+    def _run_hook(self, hook: Callable[[], Coroutine[Any, Any, T]]) -> T | None:
         """A hook's answer; None where it raised: every poll raises that from now on."""
 
         async def run() -> T:
             self._hook = asyncio.current_task()
             try:
-                return await hook
+                return await hook()
             finally:
                 self._hook = None
 

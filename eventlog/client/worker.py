@@ -69,7 +69,11 @@ class Worker:
         for ever. The others are put off until the callback has returned.
         """
         done = threading.Event()
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        try:
+            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:  # the loop is closed: it was left with a call that took too long
+            coroutine.close()
+            raise
 
         def wake(_: object) -> None:
             done.set()

@@ -19,8 +19,10 @@ END_S_MAX = 40.0
 
 
 def environment(**added: str) -> dict[str, str]:
-    """This process's environment without settings of gputail, and with these."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("GPUTAIL_")} | added
+    """This process's environment without settings of gputail and of the loop's debug mode, and with these."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GPUTAIL_")}
+    kept.pop("PYTHONASYNCIODEBUG", None)  # a slow machine would be told by warnings
+    return kept | added
 
 
 def command(*arguments: str) -> list[str]:
