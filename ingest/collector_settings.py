@@ -14,9 +14,9 @@ class CollectorSettings:
 
     topic_partitions: int = attrs.field(default=TELEMETRY_PARTITIONS, validator=gt(0))
     """Of the telemetry topic, where the collector is the first to need it."""
-    batch_records: int = attrs.field(default=10_000, validator=gt(0))
+    batch_records: int = attrs.field(default=50_000, validator=gt(0))
     """Records in one transaction of the view at most."""
-    poll_ms: int = attrs.field(default=100, validator=ge(0))
+    poll_ms: int = attrs.field(default=250, validator=ge(0))
     """After a batch that is not full the next begins no sooner than this: fewer, larger transactions."""
     commit_ms: int = attrs.field(default=500, validator=ge(0))
     """How often the group's offsets follow the view, at most."""

@@ -133,7 +133,8 @@ def test_it_is_too_large_for_a_config_map(path: Path) -> None:
 
 if REAL is not None:
 
-    def test_the_real_dump_is_of_these_gpus(path: Path = REAL) -> None:
+    @pytest.mark.parametrize("path", [REAL], ids=["real"])
+    def test_the_real_dump_is_of_these_gpus(path: Path) -> None:
         """128 idle ones, 21 of them with more than 1 GiB in use; 64,998 W; 81,007 MiB each; no workloads."""
         used, free = values_of(path, "FB_USED"), values_of(path, "FB_FREE")
         idle = {uuid for uuid, util in values_of(path, "GPU_UTIL").items() if util == 0}
