@@ -148,7 +148,7 @@ class Broker:
         """
         self._is_draining = True
         if self._server is not None:
-            self._server.close()
+            await self._stop_listening(self._server)
         self._fetch.drain()
         self.coordinator.drain()
         for connection in tuple(self._connections):
@@ -213,6 +213,18 @@ class Broker:
             Offsets(coordinator),
         )
         return {key: handler for family in families for key, handler in family.handlers().items()}
+
+    async def _stop_listening(self, server: asyncio.Server) -> None:
+        """Accept nobody more, and close when those who were accepted last have become connections.
+
+        asyncio fails an assertion where a server is closed between accepting and making the transport.
+        """
+        loop = asyncio.get_running_loop()
+        for listening in server.sockets:
+            loop.remove_reader(listening.fileno())
+        await asyncio.sleep(0)  # transports are made
+        await asyncio.sleep(0)  # connections get them, and are closed: `opened`
+        server.close()
 
     async def _sweep(self) -> None:
         """Close the connections that have kept the broker waiting."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import socket
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,7 @@ from eventlog.storage.disk import PosixDisk
 from eventlog.storage.settings import TopicSettings
 from tests.eventlog.broker.listening import until
 from tests.eventlog.broker.living import living_broker, settings_for_tests
-from tests.eventlog.broker.wire import WireClient, fetch_frame, framed, produce_frame, request_frame
+from tests.eventlog.broker.wire import WAIT_S, WireClient, fetch_frame, framed, produce_frame, request_frame
 from tests.eventlog.storage.living_partition import batch
 
 
@@ -148,6 +150,25 @@ async def test_drain_under_way(tmp_path: Path) -> None:
             await draining
             with pytest.raises(OSError, match=r"[Cc]onnect"):
                 await WireClient.open(port)
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_drain_as_clients_come(tmp_path: Path, turns: int, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever is let in as the broker begins to stop is told so, at whichever turn of the loop that is."""
+    uncaught: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: uncaught.append(context))
+    async with living_broker(tmp_path / "log") as broker:
+        clients = [socket.create_connection(("127.0.0.1", broker.port)) for _ in range(3)]
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await broker.drain()
+        await until(lambda: broker.connections == 0)
+        for client in clients:
+            with client, suppress(ConnectionError):  # one that was not accepted yet is reset
+                client.settimeout(WAIT_S)
+                assert b"" == client.recv(1)
+    assert [] == uncaught
+    assert set(reasons(caplog)) <= {"the broker stops"}
 
 
 async def test_drain_of_a_client_that_does_not_read(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
