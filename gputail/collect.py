@@ -30,6 +30,9 @@ from query.views.errors import ViewUnavailableError
 from query.views.opening import open_writer
 from query.views.store import ViewWriter
 
+CONSUMER: Final = {"fetch.message.max.bytes": 64 * 1024}
+"""Of a partition at once, compressed: telemetry is thirty times as large unpacked, and librdkafka unpacks all
+that it fetches."""
 CLOSE_S_MAX: Final = 2.0
 """For the queue, after the collector has stored what it had in hand."""
 
@@ -71,7 +74,9 @@ class CollectProcess(Process):
         with suppress(ViewUnavailableError):  # that may pass: the collector tries again
             write().close()  # a store that can never be used is told of before anything is waited for
         queue = open_queue(
-            self._bootstrap.url, client_id=self._process.name, settings=self._bootstrap.settings
+            self._bootstrap.url,
+            client_id=self._process.name,
+            settings={**CONSUMER, **self._bootstrap.settings},
         )
         try:
             self._waits_for = f"waits for the broker at {servers}"

@@ -109,7 +109,7 @@ class Collecting(GroupListener):
             # What was folded of a stale partition followed from what was refused.
             parcel = parcel.without(stale)
             self._applying = asyncio.create_task(self._applier.apply(parcel))
-        return len(batch.records)
+        return batch.record_count
 
     async def _poll(self, subscription: Subscription, stopping: asyncio.Event) -> Batch:
         polling = asyncio.create_task(

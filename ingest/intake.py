@@ -37,7 +37,7 @@ class Intake:
             jumps.setdefault(gap.at.partition, {})[gap.next_offset] = gap.expected_offset
         ready = {number: cursor for number, cursor in self._cursors.items() if cursor.resume_at is None}
         places = {number: cursor.place for number, cursor in ready.items()}
-        folded = self._fold.fold(batch.records, places, jumps)
+        folded = self._fold.fold(batch.runs, places, jumps)
         self._counters.records += folded.record_count
         self._counters.dropped_origins += folded.dropped_count
         self._counters.poison += len(folded.poison)

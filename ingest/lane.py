@@ -57,9 +57,10 @@ class Lane:
 
     def render(self, count: int, now_ms: int) -> tuple[list[bytes], list[bytes], int]:
         """Keys and values of the next rows, and their time; `advance` when they have been taken."""
-        stamp_ms, pass_number = max(now_ms, self.stamp_ms), self.pass_number
+        stamp_ms = max(now_ms, self.stamp_ms)
         part = slice(self._next, self._next + count)
-        values = [render(stamp_ms, pass_number) for render in self._rows.renders[part]]
+        stamp = self._rows.stamp.render(stamp_ms, self.pass_number)
+        values = list(map(stamp.join, self._rows.parts[part]))
         return list(self._rows.keys[part]), values, stamp_ms
 
     def advance(self, count: int, stamp_ms: int) -> None:

@@ -8,14 +8,11 @@ import attrs
 
 from eventlog.client import partition_of
 from ingest.sources.source import Source
-from ingest.telemetry.codec import EventTemplate
+from ingest.telemetry.codec import EventTemplate, Stamp
 from ingest.telemetry.model import Sample
 
 _KEPT = 2
 """Passes that are kept: partitions that stand at the same one share it."""
-
-Render = Callable[[int, int], bytes]
-"""From observed_at (ms) and pass number to an event's encoding."""
 
 
 @attrs.frozen(eq=False)
@@ -24,7 +21,10 @@ class PartitionRows:
 
     rows: Sequence[int] = ()
     keys: Sequence[bytes] = ()
-    renders: Sequence[Render] = ()
+    parts: Sequence[tuple[bytes, bytes]] = ()
+    """Of each row's template."""
+    stamp: Stamp = Stamp("")  # noqa: RUF009  # frozen
+    """The source's; it joins the parts of a row to its event."""
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -38,6 +38,7 @@ class PassRows:
     ) -> None:
         self.samples = samples
         self._source_id = source_id
+        self._stamp = Stamp(source_id)
         self._samples_of: dict[int, list[Sample]] = {}
         for sample in samples:
             self._samples_of.setdefault(partition_by_gpu(sample.gpu.uuid), []).append(sample)
@@ -50,7 +51,8 @@ class PassRows:
             self._made[number] = PartitionRows(
                 [sample.row for sample in samples],
                 [sample.gpu.uuid.encode() for sample in samples],
-                [EventTemplate(sample, self._source_id).render for sample in samples],
+                [EventTemplate(sample, self._source_id).parts for sample in samples],
+                self._stamp,
             )
         return self._made[number]
 

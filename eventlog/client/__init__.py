@@ -2,7 +2,8 @@
 
 How the modules stand to each other, lowest first:
 
-    errors, description, record, address    values
+    errors, description, record, run,
+    batch, address                          values
     partitioner, delivery, outbox           what both adapters' publishers are made of
     port                                    what both adapters must do
     memory_group, memory_log,
@@ -19,6 +20,7 @@ This is all of `eventlog` that other packages may import.
 """
 
 from eventlog.client.address import KafkaAddress
+from eventlog.client.batch import Batch, Gap, Refusal
 from eventlog.client.delivery import Delivery
 from eventlog.client.description import (
     ClusterDescription,
@@ -39,7 +41,8 @@ from eventlog.client.port import (
     Start,
     Subscription,
 )
-from eventlog.client.record import Batch, Gap, NewRecord, Record, Refusal
+from eventlog.client.record import NewRecord, Record
+from eventlog.client.run import Run, runs_of
 
 __all__ = [
     "Batch",
@@ -56,6 +59,7 @@ __all__ = [
     "Publisher",
     "Record",
     "Refusal",
+    "Run",
     "Start",
     "Subscription",
     "TopicDescription",
@@ -64,4 +68,5 @@ __all__ = [
     "open_queue",
     "partition_of",
     "read_end",
+    "runs_of",
 ]

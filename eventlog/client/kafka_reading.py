@@ -1,11 +1,15 @@
-"""From librdkafka's messages to records, with every jump in their offsets noticed."""
+"""From librdkafka's messages to runs of records, with every jump in their offsets noticed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from itertools import groupby
+from typing import Any
 
 from confluent_kafka import KafkaError, Message
 
+from eventlog.client.batch import Batch, Gap, Refusal
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import (
     BrokerUnavailableError,
@@ -17,7 +21,8 @@ from eventlog.client.errors import (
     UnauthorizedError,
 )
 from eventlog.client.kafka_errors import translate
-from eventlog.client.record import Batch, Gap, Record, Refusal
+from eventlog.client.record import Record
+from eventlog.client.run import Run
 
 
 class Reading:
@@ -46,52 +51,74 @@ class Reading:
             self._expected.pop(at, None)
             self._refused.pop(at, None)
 
-    def batch(self, messages: list[Message]) -> Batch:
-        """The records, gaps and refusals; UnauthorizedError, and errors that end the client."""
-        records: list[Record] = []
+    def batch(self, slices: Iterable[list[Message]]) -> Batch:
+        """The runs, gaps and refusals; UnauthorizedError, and errors that end the client."""
+        runs: list[Run] = []
         gaps: list[Gap] = []
         refusals: list[Refusal] = []
-        take, new = records.append, tuple.__new__
-        at: TopicPartition | None = None
-        topic: str | None = None
-        partition: int | None = None
-        expected = -1
+        for messages in slices:
+            if any(map(Message.error, messages)):
+                refusals += self._refusals(messages)
+                messages = [message for message in messages if message.error() is None]  # noqa: PLW2901
+            for run in _runs(messages):
+                expected, first, last = self._expected.get(run.at), run.offsets[0], run.offsets[-1]
+                if expected is None:
+                    expected = first
+                if first != expected or last - first != len(run) - 1:
+                    gaps += _gaps(run, expected)
+                self._expected[run.at] = last + 1
+                runs.append(run)
+        return Batch(runs, tuple(gaps), tuple(refusals))
+
+    def _refusals(self, messages: Iterable[Message]) -> Iterator[Refusal]:
+        """What is told for the first time by those messages that are errors."""
         for message in messages:
             error = message.error()
-            if error is not None:
-                refusal = _refusal(message, error)
-                if refusal is not None and self._refused.get(refusal.at, -1) != refusal.offset:
-                    self._refused[refusal.at] = refusal.offset
-                    refusals.append(refusal)
-                continue
-            offset: int = message.offset()  # type: ignore[assignment]  # None only with an error
-            if message.partition() != partition or message.topic() != topic:
-                if at is not None:
-                    self._expected[at] = expected
-                topic, partition = message.topic(), message.partition()
-                assert topic is not None
-                assert partition is not None
-                at = TopicPartition(topic, partition)
-                expected = self._expected.get(at, offset)
-            if offset != expected:
-                assert at is not None
-                gaps.append(Gap(at, expected, offset))
-            expected = offset + 1
-            headers = message.headers()
-            # Past the named tuple's own constructor, which is slower and checks nothing either.
-            fields = (
-                topic,
-                partition,
-                offset,
-                message.timestamp()[1],
-                message.key(),
-                message.value(),
-                tuple(headers) if headers else (),
-            )
-            take(new(Record, fields))
-        if at is not None:
-            self._expected[at] = expected
-        return Batch(records, tuple(gaps), tuple(refusals))
+            refusal = None if error is None else _refusal(message, error)
+            if refusal is not None and self._refused.get(refusal.at, -1) != refusal.offset:
+                self._refused[refusal.at] = refusal.offset
+                yield refusal
+
+
+def _runs(messages: list[Message]) -> Iterator[Run]:
+    """Messages that are no errors, as runs.
+
+    A column is read by one call for all of them: a look at each message costs more than what it tells.
+    """
+    topics, partitions = map(Message.topic, messages), map(Message.partition, messages)
+    begin = 0
+    for (topic, partition), group in groupby(zip(topics, partitions, strict=True)):
+        end = begin + len(list(group))
+        some = messages if end - begin == len(messages) else messages[begin:end]
+        begin = end
+        assert topic is not None
+        assert partition is not None
+        at = TopicPartition(topic, partition)
+        offsets: list[int] = list(map(Message.offset, some))  # type: ignore[arg-type]  # None only with an error
+        yield Run(at, offsets, list(map(Message.value, some)), partial(_record, at, some))
+
+
+def _record(at: TopicPartition, messages: Sequence[Message], place: int) -> Record:
+    message = messages[place]
+    offset: int = message.offset()  # type: ignore[assignment]  # None only with an error
+    headers: Any = message.headers()
+    return Record(
+        at.topic,
+        at.partition,
+        offset,
+        message.timestamp()[1],
+        message.key(),
+        message.value(),
+        tuple(headers) if headers else (),
+    )
+
+
+def _gaps(run: Run, expected: int) -> Iterator[Gap]:
+    """Where offsets are missing before a record of the run."""
+    for offset in run.offsets:
+        if offset != expected:
+            yield Gap(run.at, expected, offset)
+        expected = offset + 1
 
 
 def _refusal(message: Message, error: KafkaError) -> Refusal | None:

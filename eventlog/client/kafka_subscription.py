@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 import attrs
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from eventlog.client.batch import Batch
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import ClientClosedError, RefusedByBrokerError, StaleGenerationError
 from eventlog.client.kafka_errors import translate
@@ -20,11 +21,12 @@ from eventlog.client.kafka_log import KafkaLog
 from eventlog.client.kafka_reading import Reading
 from eventlog.client.kafka_settings import make_consumer
 from eventlog.client.port import GroupListener, Start, Subscription
-from eventlog.client.record import Batch
 from eventlog.client.worker import Worker
 
 _SLICE_S = 0.1
 """How long one look into librdkafka may wait: other calls get their turn in between."""
+_MESSAGES = 1_000
+"""Taken over from librdkafka at a time."""
 _ANSWER_S = 10.0
 """How long to wait for the broker's answer when positions are asked for."""
 _START = {Start.EARLIEST: OFFSET_BEGINNING, Start.LATEST: OFFSET_END}
@@ -231,14 +233,20 @@ class KafkaSubscription(Subscription):
 
     def _fetch(self, records_max: int, timeout_s: float) -> Batch:
         messages = self._consumer.consume(1, timeout_s)
-        if messages and records_max > 1:
-            messages += self._consumer.consume(records_max - 1, 0)
-        if any(message.error() is None for message in messages[:1]):
+        if any(message.error() is None for message in messages):
             self._log.answered()
         if self._hook_error is not None:
             raise self._hook_error
         wanted = self._place is None or self._place.reads
-        return self._reading.batch(messages) if wanted else Batch()
+        return self._reading.batch(self._slices(messages, records_max)) if wanted else Batch()
+
+    def _slices(self, first: list[Message], messages_max: int) -> Iterator[list[Message]]:
+        """The first message and what has come in behind it, in pieces that the processor's cache can hold."""
+        messages, left = first, messages_max - len(first)
+        while messages:
+            yield messages
+            messages = self._consumer.consume(min(left, _MESSAGES), 0) if left else []
+            left -= len(messages)
 
     def _begin(self, starts: Mapping[TopicPartition, int | Start]) -> None:
         wanted = []
@@ -334,7 +342,7 @@ def _ours(partitions: Iterable[KafkaPartition]) -> tuple[TopicPartition, ...]:
 
 def _without(batch: Batch, at: TopicPartition) -> Batch:
     return Batch(
-        [record for record in batch.records if (record.topic, record.partition) != (at.topic, at.partition)],
+        [run for run in batch.runs if run.at != at],
         tuple(gap for gap in batch.gaps if gap.at != at),
         tuple(refusal for refusal in batch.refusals if refusal.at != at),
     )

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import attrs
 
+from eventlog.client.batch import Batch, Gap, Refusal
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import (
     ClientClosedError,
@@ -19,7 +20,8 @@ from eventlog.client.errors import (
 from eventlog.client.memory_group import MemoryGroup, MemoryMember
 from eventlog.client.memory_log import MemoryLog
 from eventlog.client.port import GroupListener, Start, Subscription
-from eventlog.client.record import Batch, Gap, Record, Refusal
+from eventlog.client.record import Record
+from eventlog.client.run import runs_of
 
 T = TypeVar("T")
 
@@ -128,7 +130,7 @@ class MemorySubscription(Subscription):
                     gaps.append(Gap(at, position.next_offset, found[0].offset))
                 position.next_offset = found[-1].offset + 1
                 records += found
-        return Batch(records, tuple(gaps), tuple(refusals))
+        return Batch(runs_of(records), tuple(gaps), tuple(refusals))
 
     async def seek(self, at: TopicPartition, offset: int) -> None:
         self._check_outside_hook("seek")

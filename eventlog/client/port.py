@@ -10,9 +10,10 @@ import enum
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
+from eventlog.client.batch import Batch
 from eventlog.client.delivery import Delivery
 from eventlog.client.description import ClusterDescription, TopicDescription, TopicPartition, Watermarks
-from eventlog.client.record import Batch, NewRecord
+from eventlog.client.record import NewRecord
 
 
 class Start(enum.Enum):

@@ -9,11 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import attrs
-
-from eventlog.client.description import TopicPartition
-from eventlog.client.errors import EventLogError
-
 Headers = Sequence[tuple[str, bytes | None]]
 
 
@@ -38,43 +33,3 @@ class Record(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-
-
-@attrs.frozen
-class Gap:
-    """Offsets that the log no longer has: damage that was skipped, compaction, transactions' marks."""
-
-    at: TopicPartition
-    expected_offset: int
-    """The first missing offset."""
-    next_offset: int
-    """The offset of the record that came instead."""
-
-
-@attrs.frozen
-class Refusal:
-    """A partition that cannot be read on from `offset`; it stands still until somebody seeks.
-
-    `error` is an OffsetOutOfRangeError (retention went past, or another log stands there: compare with
-    the watermarks), a CorruptRangeError (seek past it) or an UnauthorizedError.
-    """
-
-    at: TopicPartition
-    offset: int | None
-    """Where it stands; None where the broker did not say."""
-    error: EventLogError
-
-
-@attrs.frozen
-class Batch:
-    """What one poll brought; false where it brought nothing.
-
-    Records of a partition are in the order of their offsets. A gap comes with the record after it.
-    """
-
-    records: Sequence[Record] = ()
-    gaps: tuple[Gap, ...] = ()
-    refusals: tuple[Refusal, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.records or self.refusals)

@@ -6,25 +6,21 @@ This is the collector's hot path; what is not needed for each record is done for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import attrs
 
-from eventlog.client import Record
+from eventlog.client import Record, Run
 from ingest.errors import PoisonRecordError
 from ingest.projections.inventory import Inventory
 from ingest.projections.place import Move, Place
 from ingest.projections.samples import SampleRows
-from ingest.telemetry.codec import frame
+from ingest.telemetry.frame import REST, SEAM, EventFrame, Rest, decode_rest, frame
 from query.views.store import Changes
 
-_OFFSET: Final = 2
-_VALUE: Final = 5
-"""Where they stand in a record: by number they are read faster than by name."""
-_partition_of: Callable[[Record], int] = itemgetter(Record._fields.index("partition"))
+_NO_MARK: Final = (-1, -1)
+"""Before every origin."""
 
 
 @attrs.frozen
@@ -59,20 +55,21 @@ class Fold:
 
     def fold(
         self,
-        records: Iterable[Record],
+        runs: Iterable[Run],
         places: Mapping[int, Place],
         jumps: Mapping[int, Mapping[int, int]] | None = None,
     ) -> Folded:
         """What these records, in the order of the log within each partition, add to what was before.
 
         Args:
-            records: of one topic; those of partitions without a place are left out.
+            runs: of one topic; those of partitions without a place are left out.
             places: where each partition stands.
             jumps: by partition: the offset that came, to the missing one that was expected instead.
         """
         self._inventory.forget_if_full()
         batch = _Batch(self._inventory)
-        for partition, run in groupby(records, _partition_of):
+        for run in runs:
+            partition = run.at.partition
             if partition not in places:
                 continue
             if partition not in batch.moves:
@@ -99,47 +96,48 @@ class _Batch:
         self.record_count = 0
         self.dropped_count = 0
 
-    def take(self, run: Iterable[Record], move: Move, jumps: Mapping[int, int]) -> None:
+    def take(self, run: Run, move: Move, jumps: Mapping[int, int]) -> None:
         """Fold records of one partition."""
-        inventory, rows = self.inventory, self.rows
-        around_numbers, shape_numbers, origins = (
-            inventory.around_numbers,
-            inventory.shape_numbers,
-            move.origins,
-        )
+        inventory, rows, origins = self.inventory, self.rows, move.origins
+        around_numbers, shape_numbers = inventory.around_numbers, inventory.shape_numbers
         add_around, add_shape, add_values = rows.around.append, rows.shape.append, rows.value.extend
         add_time, add_offset = rows.observed_at_ms.append, rows.offset.append
-        expected = move.next_offset
-        count = 0
-        for record in run:
-            offset = record[_OFFSET]
-            if offset != expected and not move.takes(offset, expected, jumps):
-                continue
-            expected = offset + 1
-            count += 1
+        source, last = "", _NO_MARK
+        offsets, encoded = run.offsets, run.values
+        places = move.take(offsets, jumps)
+        self.record_count += len(places)
+        for place in places:
+            value = encoded[place] or b""
+            head, _, rest = value.rpartition(SEAM)
+            event: EventFrame | Rest
             try:
-                event = frame(record[_VALUE] or b"")
-                key = event.surroundings_key
-                around = around_numbers.get(key)
-                if around is None:
-                    around = inventory.learn_around(key, event)
-            except PoisonRecordError as error:
-                self.poison.append(PoisonRecord(record, f"{type(error).__name__}: {error}"))
-                continue
+                around = around_numbers[head]
+                event = decode_rest(REST + rest)
+            except (KeyError, ValueError, RecursionError):
+                try:
+                    event = frame(value)
+                    around = inventory.around_of(event, head)
+                except PoisonRecordError as error:
+                    self.poison.append(PoisonRecord(run.record(place), f"{type(error).__name__}: {error}"))
+                    continue
             origin = event.origin
-            source, mark = origin.source, (origin.pass_number, origin.row)
-            last = origins.get(source)
-            if last is not None and mark <= last:
+            if origin.source != source:
+                if source:
+                    origins[source] = last
+                source = origin.source
+                last = origins.get(source, _NO_MARK)
+            mark = (origin.pass_number, origin.row)
+            if mark <= last:
                 self.dropped_count += 1
                 continue
-            origins[source] = mark
+            last = mark
             values = event.values
             names = tuple(values)
             shape = shape_numbers.get(names)
             add_shape(inventory.learn_shape(names) if shape is None else shape)
             add_around(around)
             add_time(event.observed_at)
-            add_offset(offset)
+            add_offset(offsets[place])
             add_values(values.values())
-        move.next_offset = expected
-        self.record_count += count
+        if source:
+            origins[source] = last

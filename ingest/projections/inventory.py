@@ -1,8 +1,8 @@
 """The projection `inventory`: which GPUs there are, what stands around their samples, what the metrics are.
 
-Events repeat all of it with every value, so it is interned: the raw bytes of an event's surroundings are
-the key, and they are decoded once; and so are the names of its values, its shape. First and last seen
-follow from the samples' times; the store merges them.
+Events repeat all of it with every value, so it is interned: the raw bytes of an event's head, or of its
+surroundings, are the key, and they are decoded once; and so are the names of its values, its shape. First
+and last seen follow from the samples' times; the store merges them.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Inventory:
         self.label_sets: list[LabelSet] = []
         self.metrics: list[Metric] = []
         self.around_numbers: dict[bytes, int] = {}
-        """The number of the surroundings under each key."""
+        """The number of the surroundings under each head, or key."""
         self.shape_numbers: dict[tuple[str, ...], int] = {}
         """The number of each shape."""
         self._gpu_numbers: dict[str, int] = {}
@@ -48,8 +48,19 @@ class Inventory:
 
     # --- one event --------------------------------------------------------------------------------
 
-    def learn_around(self, key: bytes, event: EventFrame) -> int:
-        """The number of surroundings that are not known yet; PoisonRecordError."""
+    def around_of(self, event: EventFrame, head: bytes) -> int:
+        """The number of an event's surroundings, by which its head is known from now on; PoisonRecordError.
+
+        `head` is what comes before the event's values; one that is none is known by the surroundings alone.
+        """
+        key = event.surroundings_key  # never a head: those lack their last brace
+        number = self.around_numbers.get(key)
+        if number is None:
+            number = self._learn_around(event)
+        self.around_numbers[head if event.has_head(head) else key] = number
+        return number
+
+    def _learn_around(self, event: EventFrame) -> int:
         around = surroundings(event)
         gpu, workload = around.gpu, around.workload
         label_set = LabelSet(
@@ -69,7 +80,7 @@ class Inventory:
         label_set_number = self._label_set_numbers.setdefault(label_set, len(self.label_sets))
         if label_set_number == len(self.label_sets):
             self.label_sets.append(label_set)
-        number = self.around_numbers[key] = len(self._gpu_of)
+        number = len(self._gpu_of)
         self._gpu_of.append(gpu_number)
         self._label_set_of.append(label_set_number)
         return number

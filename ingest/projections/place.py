@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import attrs
 
@@ -42,16 +42,30 @@ class Move:
         """Where the next batch begins."""
         return Place(self.next_offset, self.origins)
 
-    def takes(self, offset: int, expected: int, jumps: Mapping[int, int]) -> bool:
-        """Whether a record that is not the expected one is to be folded.
+    def take(self, offsets: Sequence[int], jumps: Mapping[int, int]) -> Sequence[int]:
+        """Move over records, at least one; returns the places of those that are to be folded.
 
         `jumps` are those that the log itself reports: the offset that came, to the one that was expected.
+        """
+        if offsets[0] == self.next_offset and offsets[-1] - offsets[0] == len(offsets) - 1:
+            self.next_offset = offsets[-1] + 1
+            return range(len(offsets))
+        places = []
+        for place, offset in enumerate(offsets):
+            if offset == self.next_offset or self._jumps_to(offset, jumps):
+                self.next_offset = offset + 1
+                places.append(place)
+        return places
+
+    def _jumps_to(self, offset: int, jumps: Mapping[int, int]) -> bool:
+        """Whether a record that is not the expected one is to be folded.
+
         One from before has been folded already; any other means that something went by unseen.
         """
-        if offset < expected or self.is_broken:
+        if offset < self.next_offset or self.is_broken:
             return False
-        if jumps.get(offset, offset) <= expected:
-            self.missing.append((expected, offset))
+        if jumps.get(offset, offset) <= self.next_offset:
+            self.missing.append((self.next_offset, offset))
             return True
         self.is_broken = True
         return False

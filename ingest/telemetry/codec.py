@@ -15,7 +15,7 @@ Readers ignore keys that they do not know, at every level, so a field may be add
 `v` above 1 is refused by this version. The bounds are in limits.py; numbers are finite, and whole ones fit
 in 64 bits. Of a repeated key the last counts.
 
-`encode` is the plain way; `EventTemplate` writes the same bytes where a sample is sent again and again.
+`encode` is the plain way; `EventTemplate` gives the same bytes where a sample is sent again and again.
 `decode` is `frame` and `surroundings` (frame.py) put together: whatever these refuse, it refuses.
 """
 
@@ -28,7 +28,16 @@ import msgspec
 from ingest.telemetry.frame import VERSION, EventFrame, Surroundings, frame, surroundings
 from ingest.telemetry.model import NO_WORKLOAD, Origin, Sample, TelemetryEvent
 
-__all__ = ["EventFrame", "EventTemplate", "Surroundings", "decode", "encode", "frame", "surroundings"]
+__all__ = [
+    "EventFrame",
+    "EventTemplate",
+    "Stamp",
+    "Surroundings",
+    "decode",
+    "encode",
+    "frame",
+    "surroundings",
+]
 
 
 def encode(event: TelemetryEvent) -> bytes:
@@ -61,10 +70,24 @@ def _present(**parts: object) -> Mapping[str, object]:
     return {name: part for name, part in parts.items() if part is not None}
 
 
-class EventTemplate:
-    """A sample's event with two holes, the time and the pass: made once, filled in for each record."""
+class Stamp:
+    """When an event was sent, and in which pass: what all samples of a source have in common."""
 
     __slots__ = ("_format",)
+
+    def __init__(self, source_id: str) -> None:
+        source = msgspec.json.encode(source_id).replace(b"%", b"%%")
+        self._format = b'"observed_at":%%d,"origin":{"source":%b,"pass":%%d,' % source
+
+    def render(self, observed_at_ms: int, pass_number: int) -> bytes:
+        """What stands between the two parts of a template."""
+        return self._format % (observed_at_ms, pass_number)
+
+
+class EventTemplate:
+    """A sample's event without its stamp: made once, and joined by a stamp for each record."""
+
+    __slots__ = ("_stamp", "parts")
 
     def __init__(self, sample: Sample, source_id: str) -> None:
         event = TelemetryEvent(
@@ -75,16 +98,15 @@ class EventTemplate:
             workload=sample.workload,
             labels=sample.labels,
         )
-        # No text can hold these, as its quotes are escaped; a field of that name would stand before them.
-        head, _, rest = encode(event).rpartition(b'"observed_at":0,')
-        source, _, row = rest.rpartition(b'"pass":0,')
-        self._format = b'%b"observed_at":%%d,%b"pass":%%d,%b' % tuple(
-            part.replace(b"%", b"%%") for part in (head, source, row)
-        )
+        self._stamp = Stamp(source_id)
+        # No text can hold it, as its quotes are escaped; a field of that name would stand before it.
+        head, _, row = encode(event).rpartition(self._stamp.render(0, 0))
+        self.parts = head, row
+        """What stands before and behind the stamp."""
 
     def render(self, observed_at_ms: int, pass_number: int) -> bytes:
         """What `encode` would give for that time and pass, byte for byte."""
-        return self._format % (observed_at_ms, pass_number)
+        return self._stamp.render(observed_at_ms, pass_number).join(self.parts)
 
 
 def decode(value: bytes) -> TelemetryEvent:

@@ -6,12 +6,20 @@ reader decodes them once and keeps the result under `frame.surroundings_key`:
 
     frame = codec.frame(value)
     around = known.get(key := frame.surroundings_key) or known.setdefault(key, surroundings(frame))
+
+Faster still, an event is cut where its values begin, and only what comes after is decoded:
+
+    head, _, rest = value.rpartition(SEAM)
+
+`{"v":1,"gpu":…,"labels":…` is a head; `has_head` says so where nothing is left open and it has the event's
+surroundings. Then the cut went between two members, and the rest of an event with the same head, decoded by
+`decode_rest(REST + rest)`, has all others and no further surroundings. Where it cannot be, `frame` decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 
 import attrs
 import cattrs
@@ -70,6 +78,29 @@ class EventFrame(msgspec.Struct, frozen=True, gc=False):
         """The same bytes, the same surroundings: three JSON objects in a row can be split in one way."""
         return b"".join((self.gpu, self.workload, self.labels))
 
+    def has_head(self, head: bytes) -> bool:
+        """Whether these bytes are the members before the event's values, its surroundings among them."""
+        try:
+            found = _decode_head(head + b"}")
+        except (ValueError, RecursionError):
+            return False
+        return b"".join((found.gpu, found.workload, found.labels)) == self.surroundings_key
+
+
+class Rest(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What comes after the head of an event; the fields are those of an `EventFrame`."""
+
+    values: Annotated[dict[FieldName, Number], Meta(min_length=1, max_length=VALUES_MAX)]
+    observed_at: Count
+    origin: OriginFrame
+
+
+class _Head(msgspec.Struct, forbid_unknown_fields=True):
+    v: Literal[1]
+    gpu: Raw
+    workload: Raw = Raw(b"{}")
+    labels: Raw = Raw(b"{}")
+
 
 @attrs.frozen
 class Surroundings:
@@ -80,7 +111,13 @@ class Surroundings:
     labels: Mapping[str, str]
 
 
+SEAM: Final = b',"values":'
+REST: Final = b'{"values":'
+
 _decode_frame = msgspec.json.Decoder(EventFrame).decode
+_decode_head = msgspec.json.Decoder(_Head).decode
+decode_rest = msgspec.json.Decoder(Rest).decode
+"""The rest of an event whose head is known; a ValueError or RecursionError leaves it to `frame`."""
 
 
 def frame(value: bytes) -> EventFrame:

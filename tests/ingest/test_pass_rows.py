@@ -23,13 +23,13 @@ async def test_every_row_is_in_the_partition_of_its_gpu() -> None:
     seen = []
     for number in range(4):
         part = found.partition(number)
-        assert found.count(number) == len(part) == len(part.keys) == len(part.renders)
+        assert found.count(number) == len(part) == len(part.keys) == len(part.parts)
         assert sorted(part.rows) == part.rows
         assert part.rows[-1] == found.last_rows()[number]
-        for row, key, render in zip(part.rows, part.keys, part.renders, strict=True):
+        for row, key, parts in zip(part.rows, part.keys, part.parts, strict=True):
             sample = samples(20, 3)[row]
             assert (number, sample.gpu.uuid.encode()) == (partition_of(key, 4), key)
-            assert EventTemplate(sample, "id").render(5, 6) == render(5, 6)
+            assert EventTemplate(sample, "id").render(5, 6) == part.stamp.render(5, 6).join(parts)
         seen += part.rows
     assert list(range(60)) == sorted(seen)
     assert 60 == len(found)

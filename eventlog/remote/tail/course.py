@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import attrs
 
+from eventlog.client.batch import Refusal
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import CorruptRangeError, OffsetOutOfRangeError
 from eventlog.client.past_damage import next_readable
 from eventlog.client.port import MessageQueue, Subscription
-from eventlog.client.record import Record, Refusal
+from eventlog.client.record import Record
 
 POLL_S = 0.5
 RECORDS_MAX = 1_000

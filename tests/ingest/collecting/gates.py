@@ -17,6 +17,8 @@ class Gate:
         self._opened = threading.Event()
         self.waiting = 0
         """How many have come so far."""
+        self.held: list[Changes] = []
+        """What they were to apply."""
 
     def open(self) -> None:
         self._opened.set()
@@ -31,6 +33,7 @@ class Gate:
 
         class Gated(WrappedWriter):
             def apply(self, changes: Changes) -> None:
+                gate.held.append(changes)
                 gate.wait()
                 super().apply(changes)
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from eventlog.client import NewRecord, Record
+from eventlog.client import NewRecord, Record, Run, runs_of
 from ingest.projections import VERSIONS, Fold, Place, inventory
 from ingest.telemetry.codec import encode
 from ingest.telemetry.fields import describe
@@ -28,9 +28,9 @@ def stored(records: Iterable[NewRecord]) -> list[Record]:
     return found
 
 
-def of_values(*values: bytes | None, first: int = 0) -> list[Record]:
-    """Records of partition 0."""
-    return [Record("t", 0, first + number, 0, None, value) for number, value in enumerate(values)]
+def of_values(*values: bytes | None, first: int = 0) -> list[Run]:
+    """A run of partition 0."""
+    return runs_of(Record("t", 0, first + number, 0, None, value) for number, value in enumerate(values))
 
 
 def test_the_fold_is_the_naive_one(seed: int) -> None:
@@ -43,7 +43,7 @@ def test_the_fold_is_the_naive_one(seed: int) -> None:
     poison, dropped, count = [], 0, 0
     while records:
         size = random.randrange(1, 200)
-        folded = fold.fold(records[:size], places)
+        folded = fold.fold(runs_of(records[:size]), places)
         del records[:size]
         rows += rows_of_changes(folded.changes)
         poison += [(found.record.partition, found.record.offset) for found in folded.poison]
@@ -61,7 +61,7 @@ def test_the_same_records_give_the_same_answer(seed: int) -> None:
     """What was interned before changes nothing: a fold is pure."""
     records = stored(random_records(Random(seed), 300, partitions=1))
     fold = Fold()
-    answers = [fold.fold(records, {0: Place(0)}) for _ in range(2)]
+    answers = [fold.fold(runs_of(records), {0: Place(0)}) for _ in range(2)]
     once, again = ([one.changes.gpu_ids, one.changes.metrics, one.changes.label_sets] for one in answers)
     assert rows_of_changes(answers[0].changes) == rows_of_changes(answers[1].changes)
     assert once == again
@@ -109,10 +109,10 @@ def test_interned_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_poison_is_set_aside(value: bytes | None) -> None:
     """What is no event is named with its reason, and the records around it are folded."""
-    records = of_values(event(0), value, event(2))
-    folded = Fold().fold(records, {0: Place(0)})
+    (run,) = of_values(event(0), value, event(2))
+    folded = Fold().fold([run], {0: Place(0)})
     assert [0, 2] == [row.offset for row in rows_of_changes(folded.changes)]
-    assert [records[1]] == [found.record for found in folded.poison]
+    assert [run.record(1)] == [found.record for found in folded.poison]
     assert folded.poison[0].reason.startswith("PoisonRecordError: ")
     assert "\n" not in folded.poison[0].reason
     assert 3 == folded.moves[0].next_offset
@@ -151,8 +151,8 @@ def test_an_origin_only_grows(marks: Sequence[tuple[int, int]], taken: list[int]
 
 def test_origins_are_of_a_partition_and_source() -> None:
     """The same pass and row in another partition, or of another source, are another event."""
-    records = [*of_values(event(3), event(3, source="other")), Record("t", 1, 0, 0, None, event(3))]
-    folded = Fold().fold(records, {0: Place(0), 1: Place(0)})
+    runs = [*of_values(event(3), event(3, source="other")), *runs_of([Record("t", 1, 0, 0, None, event(3))])]
+    folded = Fold().fold(runs, {0: Place(0), 1: Place(0)})
     assert 0 == folded.dropped_count
     assert 3 == len(folded.changes.samples)
 
@@ -181,16 +181,16 @@ def test_what_was_folded_is_not_folded_again() -> None:
 
 def test_a_jump_that_the_log_reports_is_a_gap() -> None:
     """The records after it are folded, and the missing offsets are named."""
-    records = [*of_values(event(0)), *of_values(event(9), first=9)]
-    folded = Fold().fold(records, {0: Place(0)}, {0: {9: 1}})
+    runs = [*of_values(event(0)), *of_values(event(9), first=9)]
+    folded = Fold().fold(runs, {0: Place(0)}, {0: {9: 1}})
     assert [(1, 9)] == folded.moves[0].missing
     assert 10 == folded.moves[0].next_offset
 
 
 def test_a_jump_that_nobody_reports_is_not_believed() -> None:
     """Nothing after it counts: records went by unseen, and it has to be read again from there."""
-    records = [*of_values(event(0)), *of_values(event(8), event(9), first=8)]
-    folded = Fold().fold(records, {0: Place(0)})
+    runs = [*of_values(event(0)), *of_values(event(8), event(9), first=8)]
+    folded = Fold().fold(runs, {0: Place(0)})
     assert folded.moves[0].is_broken
     assert 1 == folded.moves[0].next_offset
     assert [0] == [row.offset for row in rows_of_changes(folded.changes)]

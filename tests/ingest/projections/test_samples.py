@@ -7,6 +7,7 @@ from random import Random
 import attrs
 import numpy as np
 
+from eventlog.client import runs_of
 from ingest.projections import Fold, Place, without_partitions
 from ingest.projections.samples import narrowed
 from query.views.changes import assert_sound
@@ -29,8 +30,8 @@ def test_no_records_give_no_rows() -> None:
 
 def test_columns_have_the_port_s_types(seed: int) -> None:
     """Each column is what `SampleColumns` says, and the store finds them sound."""
-    records = stored(random_records(Random(seed), 200, partitions=2))
-    changes = attrs.evolve(Fold().fold(records, {0: Place(0), 1: Place(0)}).changes, steps=[step(0), step(1)])
+    runs = runs_of(stored(random_records(Random(seed), 200, partitions=2)))
+    changes = attrs.evolve(Fold().fold(runs, {0: Place(0), 1: Place(0)}).changes, steps=[step(0), step(1)])
     samples = changes.samples
     int32 = [samples.gpu, samples.metric, samples.label_set, samples.partition]
     assert [np.dtype(np.int32)] * 4 == [column.dtype for column in int32]
@@ -41,8 +42,8 @@ def test_columns_have_the_port_s_types(seed: int) -> None:
 
 def test_partitions_are_taken_out(seed: int) -> None:
     """What is left is what the others have, and only what they name."""
-    records = stored(random_records(Random(seed), 300, partitions=3))
-    changes = Fold().fold(records, {number: Place(0) for number in range(3)}).changes
+    runs = runs_of(stored(random_records(Random(seed), 300, partitions=3)))
+    changes = Fold().fold(runs, {number: Place(0) for number in range(3)}).changes
     changes = attrs.evolve(changes, steps=[step(number) for number in range(3)])
     left = without_partitions(changes, frozenset({0, 2}))
     assert [row for row in rows_of_changes(changes) if row.partition == 1] == rows_of_changes(left)
