@@ -89,7 +89,8 @@ demo: $(VENV)/.runtime ## write a demo log and look into it
 	$(PY) -m gputail log dump --data-dir $(DEMO) --limit 3
 	$(PY) -m gputail log verify --data-dir $(DEMO)
 
-PYTEST := PYTHONASYNCIODEBUG=1 $(PY) -m pytest
+# Bytecode is kept, whoever forbids it: the tests start some hundred processes.
+PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
 
 # The second report speaks only where it fails: pytest's closing line stays the last one.
 test: $(VENV)/.dev ## run the tests, print their coverage, hold its thresholds

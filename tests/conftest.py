@@ -1,4 +1,4 @@
-"""What every test gets: coroutine tests, seeds that are told, and skips that CI refuses."""
+"""What every test gets: coroutine tests, told seeds, coverage without luck, skips that CI refuses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import inspect
 import os
 import random
 import signal
+import sys
+import threading
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -16,6 +18,8 @@ from hypothesis import HealthCheck, settings
 
 LONG = os.environ.get("GPUTAIL_LONG") == "1"
 NO_SKIP = os.environ.get("GPUTAIL_TEST_NO_SKIP") == "1"
+
+LONGEST = ("tests/acceptance/", "tests/reliability/", "tests/ingest/", "tests/test_docs_session")
 
 # A failure prints a blob that reproduces it. Two busy cores make deadlines and slow draws lie.
 settings.register_profile(
@@ -28,6 +32,11 @@ settings.load_profile("long" if LONG else "commit")
 def pytest_configure() -> None:
     """A run in the background of a script is told to ignore ^C, and its children would be too."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones come first, so that no worker is left alone with one of them at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture
@@ -61,6 +70,31 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
         hypothesis.inner_test = _in_a_loop(hypothesis.inner_test)
     elif inspect.iscoroutinefunction(pyfuncitem.obj):
         pyfuncitem.obj = _in_a_loop(pyfuncitem.obj)
+
+
+# --- coverage ----------------------------------------------------------------------------------
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Coverage is no matter of luck: random tests do not count. Without a tracer they take half the time."""
+    here, in_new_threads = sys.gettrace(), threading.gettrace()
+    if _is_untraced(item):
+        sys.settrace(None)
+        threading.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(here)
+        threading.settrace(in_new_threads)
+
+
+def _is_untraced(item: pytest.Item) -> bool:
+    """Whether it is random, or says that others reach what it reaches."""
+    if not isinstance(item, pytest.Function):
+        return False
+    is_random = hasattr(item.obj, "is_hypothesis_test") or "seed" in item.fixturenames
+    return is_random or item.get_closest_marker("untraced") is not None
 
 
 # --- skips -------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 
 SAMPLE = """
 import asyncio
+import sys
 import warnings
 
 import pytest
@@ -33,6 +34,27 @@ async def test_hypothesis_coroutine_passes(number):
 async def test_hypothesis_coroutine_fails(number):
     await asyncio.sleep(0)
     assert number < 100
+
+@pytest.fixture
+def traced():
+    sys.settrace(lambda *_: None)
+    yield
+    assert sys.gettrace() is not None
+    sys.settrace(None)
+
+def test_tracing_counts(traced):
+    assert sys.gettrace() is not None
+
+def test_random_does_not_count(traced, seed):
+    assert sys.gettrace() is None
+
+@given(number=st.integers())
+def test_hypothesis_does_not_count(number):
+    assert sys.gettrace() is None
+
+@pytest.mark.untraced
+def test_untraced_does_not_count(traced):
+    assert sys.gettrace() is None
 
 def test_seed_is_told(seed):
     assert seed != seed
@@ -87,13 +109,13 @@ FAILURES = {
 
 
 def test_the_sample_ends_as_it_should(tmp_path: Path) -> None:
-    """Coroutines run in debug mode, warnings fail, seeds are told and taken, long tests wait."""
+    """Coroutines are debugged, warnings fail, seeds are told, luck is not traced, long tests wait."""
     output = run_sample(tmp_path, GPUTAIL_TEST_SEED="17")
 
     assert FAILURES == outcomes(output, "FAILED")
     assert "seed 17: repeat with GPUTAIL_TEST_SEED=17" in output
     assert "@reproduce_failure" in output
-    assert "2 passed, 1 skipped, 1 deselected, 1 xfailed" in output
+    assert "6 passed, 1 skipped, 1 deselected, 1 xfailed" in output
 
 
 def test_a_skip_fails_where_none_is_allowed(tmp_path: Path) -> None:

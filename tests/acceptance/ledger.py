@@ -9,7 +9,7 @@ import attrs
 from confluent_kafka import Consumer, TopicPartition
 
 TOPIC = "gpu.telemetry"
-READ_S_MAX = 10.0
+READ_S_MAX = 60.0
 
 
 @attrs.frozen

@@ -20,4 +20,4 @@ async def test_a_blocked_loop_is_seen() -> None:
     sampling.cancel()
 
     assert 0.0 == before_s
-    assert 0.15 < lag.max_s < 5
+    assert 0.15 < lag.max_s < 30

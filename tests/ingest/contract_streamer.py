@@ -166,7 +166,7 @@ class StreamerContract:
         leaver = Running(place, instance_id="leaver", once=True, rate=10.0)
         await leaver.sends(2)
         stayer = Running(place, instance_id="stayer", once=True)
-        await until(partial(owns_half, stayer))
+        await until(lambda: stayer.task.done() or owns_half(stayer))
         await leaver.sends(3)
         assert not stayer.task.done()
         await leaver.stop()

@@ -18,6 +18,8 @@ from ingest.telemetry.model import Origin
 from tests.eventlog.client.place import MemoryPlace, Place
 from tests.ingest.contract_streamer import StreamerContract
 
+pytestmark = pytest.mark.untraced  # the contract counts, where nothing is broken
+
 Columns = tuple[list[bytes], list[bytes], int]
 CONTRACT = StreamerContract()
 

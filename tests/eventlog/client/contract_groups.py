@@ -72,7 +72,7 @@ class GroupContract:
         await new.close()
         assert [("revoked", moved)] == second.told[1:]
         await read_until(lambda: len(old.assignment) == 4, old)
-        assert loop.time() - left_s < 5
+        assert loop.time() - left_s < 9, "not when its session ends, after 10 s"
         assert [("assigned", moved)] == first.told[2:]
         await queue.close()
 

@@ -37,7 +37,7 @@ class ReadingContract:
         loop = asyncio.get_running_loop()
         start_s = loop.time()
         assert not await subscription.poll(timeout_s=0.4)
-        assert 0.35 < loop.time() - start_s < 5
+        assert 0.35 < loop.time() - start_s < 20
         await queue.close()
 
     async def test_a_poll_brings_no_more_than_was_asked_for(self, place: Place) -> None:

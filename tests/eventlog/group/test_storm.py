@@ -15,6 +15,8 @@ from eventlog.group.reply import JoinReply
 from eventlog.group.roster import Roster
 from tests.eventlog.group.storm import Storm
 
+pytestmark = pytest.mark.untraced  # each rule has a test of its own, which counts
+
 EVENTS = 300
 
 

@@ -91,3 +91,12 @@ def test_a_cut_through_a_stretch_shortens_it() -> None:
     assert (5, 30) == intervals.first_gap(0, 30)
     intervals.add(5, 30)
     assert intervals.first_gap(0, 30) is None
+
+
+def test_a_cut_before_all_leaves_nothing() -> None:
+    """And what is added then stands alone."""
+    intervals = built((3, 10), (20, 30))
+    intervals.cut(0)
+    assert (0, 40) == intervals.first_gap(0, 40)
+    intervals.add(5, 40)
+    assert (0, 5) == intervals.first_gap(0, 40)

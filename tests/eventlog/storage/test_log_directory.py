@@ -194,6 +194,7 @@ async def test_volume_share() -> None:
     directory.faults.capacity_bytes = 20 * SIZE
     directory.faults.used_bytes = 0
     await directory.directory.maintain()
+    assert 20 * SIZE == directory.directory.total_bytes
     sizes = [len(log.segments) for log in directory.directory.topics.logs()]
     assert [10, 5, 1] == sizes
 

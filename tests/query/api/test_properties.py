@@ -21,6 +21,8 @@ from schemathesis import Case, GenerationMode
 from query.api.times import parse_time
 from tests.query.api.fleet import GPU_IDS
 
+pytestmark = pytest.mark.untraced  # as every random test: schemathesis makes these later than others
+
 CASES: Final = {
     ("/api/v1/gpus/{id}/telemetry", GenerationMode.POSITIVE): 300,
     ("/api/v1/gpus/{id}/telemetry", GenerationMode.NEGATIVE): 200,

@@ -35,7 +35,7 @@ from tests.reliability.disks.power_cut import ROOT, RecordingDisk
 CROWDS = 6
 MEMORY_MIB_MAX = 256
 FRAME_S_MAX = 0.3
-GONE_S_MAX = 5.0
+GONE_S_MAX = 20.0
 
 
 @pytest.fixture(scope="module")
