@@ -28,6 +28,7 @@ CONNECTION: Settings = {
 }
 PRODUCER: Settings = {
     "compression.type": "zstd",
+    "compression.level": -1,  # the codec's own
     "linger.ms": 5,
     "batch.num.messages": 100_000,  # a batch ends by its bytes, below
     "batch.size": 512 * 1024,
@@ -37,6 +38,7 @@ CONSUMER: Settings = {
     "session.timeout.ms": 10_000,
     "heartbeat.interval.ms": 1_000,  # a rebalance is noticed within this time
     "fetch.wait.max.ms": 500,
+    "fetch.message.max.bytes": 1_048_576,
     "fetch.queue.backoff.ms": 10,  # 1,000 by default, which throttles a replay
     "fetch.error.backoff.ms": 100,
     "queued.max.messages.kbytes": 32 * 1024,  # the memory of a reader that does not keep up
