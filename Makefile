@@ -66,7 +66,7 @@ $(VENV)/.bench: $(VENV)/.made pyproject.toml
 
 # --- targets -----------------------------------------------------------------------------------
 
-.PHONY: help install build run demo openapi test cover lint check fmt bench reliability FORCE
+.PHONY: help install build run demo demo-log openapi test cover lint check fmt bench reliability FORCE
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -82,7 +82,12 @@ build: $(VENV)/.dev ## build the wheel and the sdist into dist/
 run: $(VENV)/.runtime ## gputail up: log, views and API, with telemetry that comes with the package
 	@$(PY) -m gputail up
 
-demo: $(VENV)/.runtime ## write a demo log and look into it
+demo: $(VENV)/.runtime ## kill broker and collector under load, delete the view: nothing is lost
+	@rm -rf $(DEMO)
+	$(PY) -m gputail.demo $(DEMO)
+	$(PY) -m gputail log verify --data-dir $(DEMO)/log
+
+demo-log: $(VENV)/.runtime ## write a demo log and look into its files
 	@rm -rf $(DEMO)
 	$(PY) -m eventlog.demo $(DEMO)
 	$(PY) -m gputail log segments --data-dir $(DEMO)
@@ -92,14 +97,17 @@ demo: $(VENV)/.runtime ## write a demo log and look into it
 # Bytecode is kept, whoever forbids it: the tests start some hundred processes.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
 
+# Tests wait as much as they compute: three at a time keep two cores busy.
+WORKERS := -n 3
+
 # The second report speaks only where it fails: pytest's closing line stays the last one.
 test: $(VENV)/.dev ## run the tests, print their coverage, hold its thresholds
-	@$(PYTEST) -n 2 --dist worksteal --cov --cov-report=term
+	@$(PYTEST) $(WORKERS) --dist worksteal --cov --cov-report=term
 	@report=`$(PY) -m coverage report --include='eventlog/record/*,eventlog/storage/*' --fail-under=100` \
 		|| { echo "$$report"; echo "eventlog/record and eventlog/storage must be covered whole"; exit 1; }
 
 cover: $(VENV)/.dev ## run the tests, write their coverage to htmlcov/
-	@$(PYTEST) -n 2 --dist worksteal --cov --cov-report=html
+	@$(PYTEST) $(WORKERS) --dist worksteal --cov --cov-report=html
 
 lint: $(VENV)/.dev ## ruff, mypy and the import contracts
 	@$(PY) -m ruff format --check $(SOURCES)

@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable
 
 from bench import (
     api_answers,
+    api_fleet,
     append_cost,
     broker_memory,
     pipeline,
     produce_latency,
     produce_rate,
+    rebuild,
     recovery_time,
     replay_rate,
     start_time,
@@ -36,7 +38,9 @@ BENCHMARKS: dict[str, Callable[[], Iterable[Figure]]] = {
     "produce": produce_rate.run,
     "views": views.run,
     "api": api_answers.run,
+    "fleet": api_fleet.run,
     "pipeline": pipeline.run,
+    "rebuild": rebuild.run,
     "streamer": streamer_cost.run,
 }
 

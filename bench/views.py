@@ -1,4 +1,4 @@
-"""The SQLite view store alone: rows in, bytes a sample, one hour of one series, latest values, by its size.
+"""The SQLite view store alone: rows in, bytes a sample, an hour and a day of a series, latest values.
 
 Rates are rows for a second of CPU time, user and system, of `apply` and `maintain`, called in turn as by a
 collector; making the columns is not counted. A store is measured again as it grows. Of a query the gate is
@@ -19,14 +19,19 @@ from bench.measured import Figure, cpu_s
 from bench.servers import scratch_folder
 from bench.views_fleet import METRICS, START_MS, TICK_MS, FleetColumns
 from query.views.opening import open_reader, open_writer
+from query.views.series import Grid
 from query.views.store import ViewReader, ViewWriter, Window
 
 ROWS_PER_CPU_S_MIN = 800_000
 SAMPLE_BYTES_MAX = 8.0
 HOUR_MS_MAX = 5.0
+DAY_MS_MAX = 30.0
 LATEST_MS_MAX = 50.0
 HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+DAY_STEPS = 300
 HOUR_QUERIES = 300
+DAY_QUERIES = 50
 LATEST_QUERIES = 20
 MILLION = 1_000_000
 PROJECTIONS = {"bench": 1}
@@ -77,6 +82,9 @@ def _measure(plan: Plan, folder: Path) -> Iterator[Figure]:
         if fleet.end_ms - START_MS >= HOUR_MS:
             hour = _hours(reader, fleet)
             yield Figure(f"{name}: an hour of a series", hour.cpu_ms, "ms CPU", HOUR_MS_MAX, hour.note)
+        if fleet.end_ms - START_MS >= DAY_MS:
+            day = _days(reader, fleet)
+            yield Figure(f"{name}: a day in {DAY_STEPS} steps", day.cpu_ms, "ms CPU", DAY_MS_MAX, day.note)
         latest, count = _latest(reader)
         yield Figure(f"{name}: {count:,} latest values", latest.cpu_ms, "ms CPU", LATEST_MS_MAX, latest.note)
     reader.close()
@@ -136,6 +144,25 @@ def _hours(reader: ViewReader, fleet: FleetColumns) -> _Taken:
         return ask
 
     return _Taken.by(hour() for _ in range(HOUR_QUERIES))
+
+
+def _days(reader: ViewReader, fleet: FleetColumns) -> _Taken:
+    """One day of one series in 300 steps, anywhere."""
+    draw = random.Random(1)
+
+    def day() -> Callable[[], None]:
+        gpu_id, metric = draw.choice(fleet.gpu_ids), draw.choice(METRICS)
+        start_ms = draw.randint(START_MS, fleet.end_ms - DAY_MS) // TICK_MS * TICK_MS
+        grid = Grid.shared_out(start_ms, start_ms + DAY_MS - 1, DAY_STEPS)
+
+        def ask() -> None:
+            slices = [one for (one,) in reader.series(gpu_id, [metric.name], grid)]
+            count = sum(step.value_count for one in slices for step in one.steps)
+            assert abs(count - DAY_MS // TICK_MS) <= 1, f"{count} entries in a day"
+
+        return ask
+
+    return _Taken.by(day() for _ in range(DAY_QUERIES))
 
 
 def _latest(reader: ViewReader) -> tuple[_Taken, int]:

@@ -17,7 +17,7 @@ from gputail.child_log import ChildLog
 from gputail.parent import VARIABLE as PARENT_PIPE
 
 LINE_BYTES_MAX: Final = 256 * 1024
-TOLD: Final = frozenset({"disk_low"})
+TOLD: Final = frozenset({"disk_low", "poison_flood"})
 """The actions of its log lines that whoever sits before the terminal has to know of at once."""
 
 

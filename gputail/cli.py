@@ -78,6 +78,14 @@ def build_app() -> App:
     app.command("eventlog.commands:log_app", name="log", help="Look into the files of a log, offline.")
     app.command("ingest.commands:simulate_app", name="simulate", help="Write a simulated fleet's telemetry.")
     app.command("query.commands:openapi_app", name="openapi", help="Write the API's OpenAPI document.")
+    app.command(
+        "query.commands:views_app",
+        name="views",
+        help="List, copy, restore and drop the builds of a view store.",
+    )
+    app.command("gputail.dlq_commands:dlq_app", name="dlq", help="List, show and replay dead letters.")
+    app.command("gputail.replay_commands:replay_app", name="replay", help="Make the views anew from the log.")
+    app.command("gputail.doctor_commands:doctor_app", name="doctor", help="Check this machine.")
     for noun, text in _REMOTE.items():
         app.command(f"eventlog.remote.{noun}.commands:{noun}_app", name=noun, help=text)
 

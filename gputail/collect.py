@@ -15,6 +15,7 @@ from eventlog.client import TopicDescription, open_queue
 from gputail.bootstrap_options import BootstrapOptions
 from gputail.collect_options import CollectOptions
 from gputail.exposition import Numbers
+from gputail.poison_watch import PoisonWatch
 from gputail.process import Process
 from gputail.process_options import ProcessOptions
 from gputail.rate import Rate
@@ -22,12 +23,16 @@ from gputail.retention_options import TopicOptions
 from gputail.terminal_line import TerminalLine
 from gputail.topics import ensure_topics
 from gputail.waiting import until_answered
-from ingest.clock import SystemClock
+from ingest.clock import Clock, SystemClock
 from ingest.collector import Collector
 from ingest.collector_settings import CollectorSettings
 from ingest.projections import VERSIONS
-from query.views.errors import ViewUnavailableError
-from query.views.opening import open_writer
+from ingest.renewal import Renewal
+from ingest.renewing import RenewingWriter
+from query.views.building import Builds
+from query.views.errors import AnotherLogError, ViewError, ViewUnavailableError
+from query.views.model import RefusedLog
+from query.views.opening import open_builds, open_writer
 from query.views.store import ViewWriter
 
 CONSUMER: Final = {"fetch.message.max.bytes": 64 * 1024}
@@ -64,15 +69,19 @@ class CollectProcess(Process):
         )
         self._clock = SystemClock()
         self._rate = Rate()
+        self._renewal = Renewal()
         self._collector: Collector | None = None
+        self._poison: PoisonWatch | None = None
 
     async def work(self) -> int:
         """Collect until the end is asked for."""
         options, servers = self._options, self._bootstrap.bootstrap_servers
         self._warn_of_retention()
-        write = partial(open_writer, options.views, retention_ms=options.views_days.ms, projections=VERSIONS)
+        builds = open_builds(options.views)
+        write = partial(self._open_writer, builds)
         with suppress(ViewUnavailableError):  # that may pass: the collector tries again
-            write().close()  # a store that can never be used is told of before anything is waited for
+            # A store that can never be used is told of before anything is waited for.
+            await asyncio.to_thread(_check_store, write)
         queue = open_queue(
             self._bootstrap.url,
             client_id=self._process.name,
@@ -81,15 +90,32 @@ class CollectProcess(Process):
         try:
             self._waits_for = f"waits for the broker at {servers}"
             topic = await until_answered(lambda: ensure_topics(queue, self._topics), servers)
-            await asyncio.to_thread(_check_log, write, topic)
+            await asyncio.to_thread(_check_log, write, topic, self._clock)
             self._collector = Collector(
                 queue, write, options.views, settings=self._settings, clock=self._clock
             )
+            self._poison = PoisonWatch(self._collector.counters, self._clock)
             self._ready(views=options.views, views_days=str(options.views_days), bootstrap_servers=servers)
-            await self._collector.run()
+            watching = asyncio.create_task(self._poison.run())
+            try:
+                await self._collector.run()
+            finally:
+                watching.cancel()
         finally:
             await queue.close(CLOSE_S_MAX)
+            builds.close()
         return 0
+
+    def _open_writer(self, builds: Builds) -> ViewWriter:
+        """A writer of the view that makes it anew where it cannot be used."""
+        options, retention_ms = self._options, self._options.views_days.ms
+        return RenewingWriter(
+            builds,
+            partial(open_writer, options.views, retention_ms=retention_ms, projections=VERSIONS),
+            projections=VERSIONS,
+            retention_ms=retention_ms,
+            renewal=self._renewal,
+        )
 
     def drain(self) -> bool:
         if self._collector is None:
@@ -99,13 +125,17 @@ class CollectProcess(Process):
 
     def facts(self) -> Mapping[str, Any]:
         assert self._collector is not None, "a collector is ready"
+        assert self._poison is not None, "and watched"
         counters = self._collector.counters
         return {
             "views": self._options.views,
+            "rebuilds": self._renewal.next_name,
             "partitions": counters.partitions,
             "lag_records": sum(counters.lag_records.values()),
             "freshness_s": counters.freshness_s(self._clock.wall_ms()),
             "last_error": counters.last_error,
+            "poison_flood": self._poison.is_flood,
+            "poison_per_s": round(self._poison.per_s, 1),
         }
 
     def progress(self) -> str:
@@ -120,12 +150,14 @@ class CollectProcess(Process):
         if self._collector is not None:
             now = self._collector.counters
             counters = attrs.evolve(now, lag_records=dict(now.lag_records))
+        is_flood = self._poison is not None and self._poison.is_flood
         told = (self._process.name, self.readiness().reason is None, self._lag.max_s, self._clock.wall_ms())
+        renewal = self._renewal.taken()
 
         def numbers() -> Any:
             from gputail.collect_metrics import families
 
-            return families(*told, counters)
+            return families(*told, counters, renewal, is_flood=is_flood)
 
         return numbers
 
@@ -138,11 +170,27 @@ class CollectProcess(Process):
             )
 
 
-def _check_log(write: Callable[[], ViewWriter], topic: TopicDescription) -> None:
-    """Raise AnotherLogError where the views follow another log: they would never be brought up to date."""
+def _check_store(write: Callable[[], ViewWriter]) -> None:
+    """Raise BadViewsError where the views can be neither written nor made anew."""
+    writer = write()
+    try:
+        logger.debug("the views can be written", extra={"action": "open_views", "build": writer.build.name})
+    finally:
+        writer.close()
+
+
+def _check_log(write: Callable[[], ViewWriter], topic: TopicDescription, clock: Clock) -> None:
+    """Raise AnotherLogError where the views follow another log: they would never be brought up to date.
+
+    The views tell of it too.
+    """
     with suppress(ViewUnavailableError):  # that may pass, and the collector asks again
         writer = write()
         try:
             writer.partition_states(topic.name, str(topic.topic_id))
+        except AnotherLogError as error:
+            with suppress(ViewError):  # the first error says more
+                writer.refuse_log(RefusedLog(error.topic_id, str(error), clock.wall_ms()))
+            raise
         finally:
             writer.close()

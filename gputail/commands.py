@@ -11,6 +11,7 @@ from cyclopts import App
 from gputail.bootstrap_options import BootstrapOptions
 from gputail.broker_options import BrokerOptions
 from gputail.collect_options import CollectOptions
+from gputail.fleet_options import FleetOptions
 from gputail.process_options import ProcessOptions
 from gputail.retention_options import TopicOptions
 from gputail.serve_limits import LimitOptions
@@ -33,6 +34,7 @@ _BOOTSTRAP = BootstrapOptions()
 _TOPICS = TopicOptions()
 _UP = UpOptions()
 _LIMITS = LimitOptions()
+_FLEET = FleetOptions()
 
 
 @broker_app.default
@@ -87,14 +89,19 @@ def collect(
 
 
 @serve_app.default
-def serve(options: ServeOptions, limits: LimitOptions = _LIMITS, process: ProcessOptions = _PROCESS) -> int:
+def serve(
+    options: ServeOptions,
+    limits: LimitOptions = _LIMITS,
+    fleet: FleetOptions = _FLEET,
+    process: ProcessOptions = _PROCESS,
+) -> int:
     """Serve the views over HTTP, until SIGTERM or ^C. There is no TLS, no login and no access control."""
     from gputail.serve import ServeProcess
 
     line = _enter(process)
 
     async def run() -> int:
-        return await ServeProcess(options, process, line, limits=limits).run()
+        return await ServeProcess(options, process, line, limits=limits, fleet=fleet).run()
 
     return _run(run())
 

@@ -25,6 +25,8 @@ class PipelineState:
     lag_records: int
     freshness_s: float | None
     """How old the newest applied record is; None: there is none."""
+    build: str = ""
+    """The build of the view that answered."""
 
 
 class PipelineClient:
@@ -43,6 +45,7 @@ class PipelineClient:
             applied_records=sum(each["checkpoint"] for each in found["partitions"]),
             lag_records=found["lag_records"],
             freshness_s=None if newest is None else (now - datetime.fromisoformat(newest)).total_seconds(),
+            build=found["build"]["name"],
         )
 
     async def queryable_gpu(self) -> str | None:

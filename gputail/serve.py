@@ -10,17 +10,19 @@ from typing import Any
 from gputail.api_readiness import ApiReadiness
 from gputail.endpoint import Endpoint
 from gputail.exposition import Numbers, render
+from gputail.fleet_options import FleetOptions
 from gputail.health import Readiness
 from gputail.listening import refused, warn_of_open
 from gputail.process import Process
 from gputail.process_options import ProcessOptions
 from gputail.rate import Rate
 from gputail.serve_limits import LimitOptions
-from gputail.serve_metrics import RequestMeasurements
+from gputail.serve_metrics import LiveNumbers, RequestMeasurements
 from gputail.serve_options import ServeOptions
 from gputail.terminal_line import TerminalLine
+from gputail.view_watch import ViewWatch
 from ingest.clock import SystemClock
-from query.api.app import create_app
+from query.api.app import ApiApp, create_app
 from query.api.server import ApiServer
 from query.views.opening import open_reader
 
@@ -37,16 +39,20 @@ class ServeProcess(Process):
         line: TerminalLine | None = None,
         *,
         limits: LimitOptions,
+        fleet: FleetOptions,
     ) -> None:
         super().__init__(process, line)
         self._settings = limits.settings()
+        self._fleet_rules = fleet.rules()
         self._options = options
         self._clock = SystemClock()
         self._rate = Rate()
         self._measured = RequestMeasurements()
+        self._app: ApiApp | None = None
         self._server: ApiServer | None = None
         self._readiness: ApiReadiness | None = None
-        self._asking: asyncio.Task[None] | None = None
+        self._view_watch: ViewWatch | None = None
+        self._asking: list[asyncio.Task[None]] = []
         logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its start and stop are told by us
 
     async def work(self) -> int:
@@ -54,7 +60,14 @@ class ServeProcess(Process):
         settings, listen = self._settings, self._options.listen
         views = open_reader(self._options.views)
         try:
-            app = create_app(settings, views, exposition=self._exposition, observer=self._measured)
+            app = create_app(
+                settings,
+                views,
+                exposition=self._exposition,
+                observer=self._measured,
+                fleet_rules=self._fleet_rules,
+            )
+            self._app = app
             server = ApiServer(app, settings, host=listen.host, port=listen.port)
             try:
                 host, port = server.bind()
@@ -64,8 +77,10 @@ class ServeProcess(Process):
             warn_of_open(listening)
             self._server = server
             self._readiness = ApiReadiness(app)
+            self._view_watch = ViewWatch(app.views)
             await self._readiness.ask()
-            self._asking = asyncio.create_task(self._readiness.run())
+            await self._view_watch.look()
+            self._asking = [asyncio.create_task(each.run()) for each in (self._readiness, self._view_watch)]
             self._ready(listen=str(listening), views=self._options.views)
             await server.serve()
         finally:
@@ -88,8 +103,8 @@ class ServeProcess(Process):
         return Readiness(self._readiness.reason, own.facts)
 
     def _ask_no_more(self) -> None:
-        if self._asking is not None:
-            self._asking.cancel()
+        for task in self._asking:
+            task.cancel()
 
     def facts(self) -> Mapping[str, Any]:
         numbers = self._measured.copy()
@@ -106,15 +121,22 @@ class ServeProcess(Process):
         return f"{count:,} requests answered | {numbers.running} running | {rate:,.1f} requests/s"
 
     def measure(self) -> Numbers:
-        numbers = self._measured.copy()
+        numbers, live = self._measured.copy(), self._live_numbers()
         told = (self._process.name, self.readiness().reason is None, self._lag.max_s)
+        has_refused_log = None if self._view_watch is None else self._view_watch.has_refused_log
 
         def made() -> Any:
             from gputail.serve_metrics import families
 
-            return families(*told, numbers)
+            return families(*told, numbers, live, has_refused_log=has_refused_log)
 
         return made
+
+    def _live_numbers(self) -> LiveNumbers:
+        if self._app is None:
+            return LiveNumbers()
+        streams = self._app.live_streams
+        return LiveNumbers(streams.open, streams.events_sent, streams.dropped)
 
     def _exposition(self) -> tuple[str, bytes]:
         answer = render(self.measure(), "")

@@ -32,6 +32,15 @@ class RequestNumbers:
     broken_off: int
 
 
+@attrs.frozen
+class LiveNumbers:
+    """The live streams of the process."""
+
+    open: int = 0
+    events_sent: int = 0
+    dropped: int = 0
+
+
 class RequestMeasurements:
     """Watches the requests; see `RequestObserver`."""
 
@@ -72,7 +81,13 @@ def _copied(latencies: Mapping[str, Latency]) -> dict[str, Histogram]:
 
 
 def families(
-    instance_id: str, is_ready: bool, loop_lag_s: float, numbers: RequestNumbers
+    instance_id: str,
+    is_ready: bool,
+    loop_lag_s: float,
+    numbers: RequestNumbers,
+    live: LiveNumbers,
+    *,
+    has_refused_log: bool | None,
 ) -> Iterator[Metric]:
     """Everything that an API process says."""
     from gputail.families import Families
@@ -80,6 +95,11 @@ def families(
 
     api = Families("gputail_api_")
     yield from own_families(api, instance_id, is_ready, loop_lag_s)
+    yield api.value(
+        "refused_log",
+        "Whether collectors have met another log than the view's since they last applied (1) or not (0).",
+        has_refused_log,
+    )
     yield api.counter(
         "requests_total",
         "Requests that are over; 499 is a client that left before its answer began.",
@@ -99,8 +119,11 @@ def families(
         ("route",),
     )
     yield api.value("requests_running", "Requests that are being answered.", numbers.running)
+    yield api.value("live_streams", "Live streams (server-sent events) that are open.", live.open)
     yield from api.counters(
         [
+            ("live_events_total", "Records sent to live streams.", live.events_sent),
+            ("live_dropped_total", "Live readers that were dropped, for they took nothing.", live.dropped),
             ("body_bytes_total", "Bytes of answers, without their headers.", numbers.body_bytes),
             ("broken_off_total", "Answers that were begun and not ended.", numbers.broken_off),
         ]

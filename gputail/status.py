@@ -14,6 +14,11 @@ class Status:
     def __init__(self) -> None:
         self._rate = Rate()
 
+    def begin(self, state: PipelineState | None, now_s: float) -> None:
+        """The first line tells the rate since then."""
+        if state is not None:
+            self._rate.read(now_s, state.applied_records)
+
     def line(self, state: PipelineState | None, now_s: float, disk_bytes: int) -> str:
         """The line; None: the API does not answer."""
         disk = f"{size(disk_bytes)} on disk"

@@ -164,11 +164,13 @@ class Up:
         self._speaker.say("the first entries can be queried; try")
         for line in first_lines(api, gpu_id, self._folder):
             self._speaker.say(f"  {line}")
-        status = Status()
+        status, pause_s = Status(), STATUS_S
+        status.begin(await client.state(), loop.time())
         while True:
+            await asyncio.sleep(pause_s)
             disk_bytes = await asyncio.to_thread(self._folder.size_bytes)
             self._speaker.status(status.line(await client.state(), loop.time(), disk_bytes))
-            await asyncio.sleep(STATUS_S if self._speaker.is_on_terminal else STATUS_APART_S)
+            pause_s = STATUS_S if self._speaker.is_on_terminal else STATUS_APART_S
 
 
 def _first_of(error: BaseException) -> Exception:

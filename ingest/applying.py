@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -15,8 +16,8 @@ from ingest.collector_counters import CollectorCounters
 from ingest.dead_letter import DeadLetters
 from ingest.parcel import Parcel
 from ingest.retrying import StartRetrying
-from query.views.errors import StaleCheckpointError, ViewUnavailableError
-from query.views.model import PartitionState
+from query.views.errors import AnotherLogError, StaleCheckpointError, ViewError, ViewUnavailableError
+from query.views.model import PartitionState, RefusedLog
 from query.views.store import Changes, ViewWriter
 
 T = TypeVar("T")
@@ -53,17 +54,22 @@ class Applier:
         self._writer: ViewWriter | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="apply")
 
-    async def states(self, topic: str, topic_id: str) -> Mapping[int, PartitionState]:
-        """What the view has, as soon as it can be asked; AnotherLogError."""
+    async def states(self, topic: str, topic_id: str) -> tuple[str, Mapping[int, PartitionState]]:
+        """The build that is written, and what it has, as soon as it can be asked; AnotherLogError."""
 
-        def ask(writer: ViewWriter) -> Mapping[int, PartitionState]:
-            return writer.partition_states(topic, topic_id)
+        def ask(writer: ViewWriter) -> tuple[str, Mapping[int, PartitionState]]:
+            # In this order: a swap in between is noticed later, for the name is that of the old build.
+            return writer.build.name, writer.partition_states(topic, topic_id)
 
         return await self._until_there("read_checkpoints", ask)
 
-    async def build_name(self) -> str:
-        """The build that is written now."""
-        return await self._until_there("open_view", lambda writer: writer.build.name)
+    async def build_name(self) -> str | None:
+        """The build that is written now; None: the view is away."""
+        loop = asyncio.get_running_loop()
+        try:
+            return await loop.run_in_executor(self._thread, self._do, lambda writer: writer.build.name)
+        except ViewUnavailableError:
+            return None
 
     async def apply(self, parcel: Parcel) -> Applied:
         """Store the dead letters, then the changes; wait where either cannot be had now.
@@ -87,6 +93,13 @@ class Applier:
             break
         self._counters.stale_steps += len(stale)
         return Applied(parcel.next_offsets, stale)
+
+    async def refuse_log(self, error: AnotherLogError) -> None:
+        """Have the view tell of another log, where it can be written."""
+        refused = RefusedLog(error.topic_id, str(error), self._clock.wall_ms())
+        loop = asyncio.get_running_loop()
+        with suppress(ViewError):  # the first error says more
+            await loop.run_in_executor(self._thread, self._do, lambda writer: writer.refuse_log(refused))
 
     def _timed(self, changes: Changes, writer: ViewWriter) -> None:
         start_s = self._clock.monotonic_s()

@@ -3,13 +3,13 @@
     poll ──▶ Intake (folds, moves the cursors) ──▶ Parcel ──▶ Applier (dead letters, then the view)
                                                                   └──▶ the group's offsets follow
 
-Here it is put together, begun and ended; collecting.py has the loop.
+Here it is put together, begun and ended; collecting.py has the loop, pump.py one turn of it.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import TypeVar
 
@@ -26,11 +26,12 @@ from ingest.dead_letter import DeadLetters
 from ingest.group_commits import GroupCommits
 from ingest.intake import Intake
 from ingest.log_ends import LogEnds
+from ingest.pump import Pump
 from ingest.refusals import Refusals
 from ingest.retrying import Retrying, Stopped
 from ingest.topics import COLLECTORS, TELEMETRY, TELEMETRY_SETTINGS
 from ingest.upkeep import Upkeep
-from query.views.errors import ViewError
+from query.views.errors import AnotherLogError, ViewError
 
 T = TypeVar("T")
 
@@ -74,7 +75,7 @@ class Collector:
         """Collect until `stop`, or until it is cancelled.
 
         Raises:
-            AnotherLogError: the view follows another log; nothing was applied.
+            AnotherLogError: the view follows another log; nothing was applied, and the view tells of it.
             BadViewsError: the view cannot be opened by anybody.
             UnauthorizedError: the broker does not let us.
         """
@@ -91,6 +92,9 @@ class Collector:
         background = [asyncio.create_task(ends.watch()), asyncio.create_task(upkeep.run())]
         try:
             await self._collect(ends, applier, background)
+        except AnotherLogError as error:
+            await applier.refuse_log(error)
+            raise
         finally:
             for task in background:
                 task.cancel()
@@ -103,14 +107,23 @@ class Collector:
         self, ends: LogEnds, applier: Applier, background: Iterable[asyncio.Task[None]]
     ) -> None:
         """Be a member of the group until the stop."""
-        assignment = Assignment(ends, applier, self._start_retrying, self._clock)
-        collecting = Collecting(
+        assignment = Assignment(ends, applier, self._start_retrying, self._clock, self._set_aside)
+        commits = GroupCommits(ends, view_commit_metadata(self._view), self.counters)
+        pump = Pump(
             ends=ends,
             assignment=assignment,
             intake=Intake(assignment.cursors, ends, self.counters),
             applier=applier,
             refusals=Refusals(self._queue, assignment, ends, self._clock),
-            commits=GroupCommits(ends, view_commit_metadata(self._view), self.counters),
+            batch_records=self._settings.batch_records,
+            on_applied=commits.applied,
+            clock=self._clock,
+        )
+        collecting = Collecting(
+            ends=ends,
+            assignment=assignment,
+            pump=pump,
+            commits=commits,
             settings=self._settings,
             counters=self.counters,
             clock=self._clock,
@@ -128,7 +141,12 @@ class Collector:
                 await subscription.close(LEAVE_S_MAX)
             raise
         finally:
-            await collecting.give_up()
+            await pump.give_up()
+
+    async def _set_aside(self) -> Mapping[int, int]:
+        """The group's offsets: poison below them went to the dead letters before they were committed."""
+        committed = await self._queue.committed(COLLECTORS)
+        return {at.partition: offset for at, offset in committed.items() if at.topic == TELEMETRY}
 
     async def _topic(self) -> TopicDescription:
         return await self._until_there(

@@ -19,6 +19,8 @@ class CollectorCounters:
     """Events that a source had published twice."""
     poison: int = 0
     """Records that were set aside as dead letters."""
+    poison_before: int = 0
+    """Records that had been set aside before the view was made anew."""
     gaps: int = 0
     gap_records: int = 0
     """Offsets in those gaps."""

@@ -20,6 +20,10 @@ class Cursor:
     """How far it has been folded."""
     applied: int
     """How far the view is known to be."""
+    build_name: str = ""
+    """The build whose checkpoint it began at."""
+    letters_from: int = 0
+    """Poison before this offset has been set aside already."""
     gaps: list[Gap] = attrs.field(factory=list)
     """What the next step has to tell."""
     resume_at: int | None = None
@@ -36,8 +40,9 @@ class Cursor:
 
     @property
     def has_news(self) -> bool:
-        """Whether the view has to hear of it."""
-        return self.place.next_offset != self.begun_at or bool(self.gaps)
+        """Whether the view has to hear of it: also of where it begins, though there be nothing to read."""
+        is_begun_past_nothing = self.stored is None and self.begun_at > 0
+        return self.place.next_offset != self.begun_at or bool(self.gaps) or is_begun_past_nothing
 
     def skip_to(self, offset: int, gap: Gap) -> None:
         """What lies before the offset cannot be had, and the view has to know."""

@@ -40,14 +40,23 @@ class Intake:
         folded = self._fold.fold(batch.runs, places, jumps)
         self._counters.records += folded.record_count
         self._counters.dropped_origins += folded.dropped_count
-        self._counters.poison += len(folded.poison)
+        poison = [
+            found
+            for found in folded.poison
+            if found.record.offset >= self._letters_from(found.record.partition)
+        ]
+        self._counters.poison += len(poison)
+        self._counters.poison_before += len(folded.poison) - len(poison)
         origins = {number: self._advance(number, move, now_ms) for number, move in folded.moves.items()}
         steps = [
             self._step(number, cursor, origins.get(number, ()), now_ms)
             for number, cursor in sorted(self._cursors.items())
             if cursor.has_news
         ]
-        return Parcel(attrs.evolve(folded.changes, steps=steps), folded.poison) if steps else None
+        return Parcel(attrs.evolve(folded.changes, steps=steps), poison) if steps else None
+
+    def _letters_from(self, number: int) -> int:
+        return self._cursors[number].letters_from
 
     def _advance(self, number: int, move: Move, now_ms: int) -> Sequence[Origin]:
         """Move a cursor; returns the origins that have moved with it."""

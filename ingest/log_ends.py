@@ -41,7 +41,8 @@ class LogEnds:
         if found.topic_id != self.topic.topic_id:
             raise AnotherLogError(
                 f"the topic {self.topic.name!r} was replaced by another of that name while it was read; "
-                "delete the view; collectors make it anew from the log"
+                "`gputail replay --allow-shorter` makes the view anew from it",
+                str(found.topic_id),
             )
         marks = await self._queue.watermarks([self.at(number) for number in partitions])
         by_number = {at.partition: mark for at, mark in marks.items()}

@@ -65,8 +65,10 @@ def bases() -> dict[str, set[str]]:
 
 
 def adapters(port: str) -> set[str]:
-    """The classes of the product that name this port as a base."""
-    return {place for place, names in bases().items() if port in names}
+    """The classes that name this port as a base, in its own package: others stand in front of an adapter."""
+    path, _, name = port.partition("::")
+    package = path.partition("/")[0]
+    return {place for place, names in bases().items() if name in names and place.startswith(f"{package}/")}
 
 
 # --- what it names is there --------------------------------------------------------------------
@@ -107,7 +109,7 @@ def test_each_principle_and_pattern_has_a_place() -> None:
 def test_every_adapter_of_a_port_is_named() -> None:
     """The table of what can be swapped has the classes of the code, and no other."""
     for _, ports, named, _ in PORTS:
-        expected = set.union(*(adapters(port.partition("::")[2]) for port in places(ports)))
+        expected = set.union(*(adapters(port) for port in places(ports)))
         assert expected == set(places(named)), ports
 
 

@@ -10,7 +10,7 @@ from gputail import cli
 from tests.documents import ROOT, rows, section
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMANDS = ["simulate", "openapi"]
+COMMANDS = ["simulate", "openapi", "doctor", "replay"]
 
 
 def shown(default: Any) -> str:

@@ -32,6 +32,7 @@ DIFFERS = (
     (r"GPU-[0-9a-f-]+", "GPU-ID"),
     (r"(?<![-\w])\d[\d,.]* ([KMG]i)?B\b", "SIZE"),
     (r"(?<![-\w])\d[\d,.]*", "N"),
+    (r"\bN (offset|group|batch)(?:e?s)?\b", r"N \1"),
 )
 
 

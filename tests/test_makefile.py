@@ -196,7 +196,8 @@ def test_a_dead_environment_is_remade(checkout: Checkout) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["install", "run", "demo", "openapi", "test", "lint", "bench", "reliability", "build"]
+    "target",
+    ["install", "run", "demo", "demo-log", "openapi", "test", "lint", "bench", "reliability", "build"],
 )
 def test_a_second_run_does_not_ask_pip(checkout: Checkout, target: str) -> None:
     """What is installed once stays so until pyproject.toml changes."""

@@ -50,10 +50,16 @@ class KafkaMessageQueue(MessageQueue):
         self._settings = dict(settings or {})
         self._client_id = client_id
         self._limits = limits or OutboxLimits()
-        self._admin = KafkaAdmin(address, settings=settings, client_id=client_id, timeout_s=timeout_s)
+        self._timeout_s = timeout_s
+        self._admin = self._new_admin()
         self._asking = Worker("queue-admin", self._admin)
         self._opened: list[KafkaPublisher | KafkaSubscription] = []
         self._closed = False
+
+    def _new_admin(self) -> KafkaAdmin:
+        return KafkaAdmin(
+            self._address, settings=self._settings, client_id=self._client_id, timeout_s=self._timeout_s
+        )
 
     async def describe_cluster(self) -> ClusterDescription:
         return await self._ask(self._admin.describe_cluster)
@@ -153,7 +159,9 @@ class KafkaMessageQueue(MessageQueue):
         return await self._ask(lambda: self._admin.offsets_for_time(wanted, timestamp_ms))
 
     async def committed(self, group_id: str) -> dict[TopicPartition, int]:
-        return await self._ask(lambda: self._admin.committed(group_id))
+        # By a client of its own: librdkafka 2.16 was seen never to find a group's coordinator again after the
+        # broker was restarted, and even to abort.
+        return await self._ask(lambda: self._new_admin().committed(group_id))
 
     async def close(self, deadline_s: float = 10.0) -> None:
         if self._closed:

@@ -7,7 +7,6 @@ This is the collector's hot path; what is not needed for each record is done for
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
 
 import attrs
 
@@ -15,12 +14,10 @@ from eventlog.client import Record, Run
 from ingest.errors import PoisonRecordError
 from ingest.projections.inventory import Inventory
 from ingest.projections.place import Move, Place
+from ingest.projections.readers import BEFORE_ALL, mark_before, note_reader
 from ingest.projections.samples import SampleRows
 from ingest.telemetry.frame import REST, SEAM, EventFrame, Rest, decode_rest, frame
 from query.views.store import Changes
-
-_NO_MARK: Final = (-1, -1)
-"""Before every origin."""
 
 
 @attrs.frozen
@@ -73,7 +70,8 @@ class Fold:
             if partition not in places:
                 continue
             if partition not in batch.moves:
-                batch.moves[partition] = Move.begin(places[partition])
+                move = batch.moves[partition] = Move.begin(places[partition])
+                note_reader(move.origins, move.next_offset)
             batch.rows.begin_run(partition)
             batch.take(run, batch.moves[partition], (jumps or {}).get(partition, {}))
         return Folded(
@@ -102,7 +100,7 @@ class _Batch:
         around_numbers, shape_numbers = inventory.around_numbers, inventory.shape_numbers
         add_around, add_shape, add_values = rows.around.append, rows.shape.append, rows.value.extend
         add_time, add_offset = rows.observed_at_ms.append, rows.offset.append
-        source, last = "", _NO_MARK
+        source, last = "", BEFORE_ALL
         offsets, encoded = run.offsets, run.values
         places = move.take(offsets, jumps)
         self.record_count += len(places)
@@ -122,15 +120,14 @@ class _Batch:
                     continue
             origin = event.origin
             if origin.source != source:
-                if source:
-                    origins[source] = last
                 source = origin.source
-                last = origins.get(source, _NO_MARK)
+                known = origins.get(source)
+                last = mark_before(source, origins) if known is None else known
             mark = (origin.pass_number, origin.row)
             if mark <= last:
                 self.dropped_count += 1
                 continue
-            last = mark
+            origins[source] = last = mark
             values = event.values
             names = tuple(values)
             shape = shape_numbers.get(names)
@@ -139,5 +136,3 @@ class _Batch:
             add_time(event.observed_at)
             add_offset(offsets[place])
             add_values(values.values())
-        if source:
-            origins[source] = last

@@ -118,4 +118,5 @@ class Inventory:
         firsts = (np.cumsum(all_lengths) - all_lengths)[shapes]
         # Row n of an event lies n past the first name of its shape.
         within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return np.array(self._shape_metrics, np.int32)[np.repeat(firsts, lengths) + within]
+        places: NDArray[np.int64] = np.repeat(firsts, lengths) + within
+        return np.array(self._shape_metrics, np.int32)[places]

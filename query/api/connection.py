@@ -16,6 +16,7 @@ import h11
 import msgspec
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from query.api.last_words import LAST_WORDS
 from query.api.problems import MEDIA_TYPE, plain_problem
 from query.api.settings import ApiSettings
 
@@ -57,9 +58,12 @@ class Connection(H11Protocol):
         self._look_at_arrival()
 
     def eof_received(self) -> bool:  # type: ignore[override]
-        """A client that has nothing more to say may still read: it gets the answers that it asked for."""
+        """A client that has nothing more to say may still read: it gets the answers that it asked for.
+
+        Not where they have no end: there it is how a client leaves.
+        """
         self._has_said_all = True
-        return self._is_answering()
+        return self._is_answering() and not self._is_live()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -168,11 +172,31 @@ class Connection(H11Protocol):
         if waits < waited:
             self._watch_taking()
             return
+        if self._is_live() and not self.transport.is_closing():
+            self._say_last_words()
+            return
         logger.info(
             "a client that reads nothing was dropped",
             extra={"action": "drop", "client": str(self.client), "waiting_bytes": waits},
         )
         self.transport.abort()
+
+    def drop_unread(self) -> None:
+        """Where an answer without an end waits for its client: do not wait with it."""
+        if self._is_live() and self.flow.write_paused:
+            self.transport.abort()
+
+    def _is_live(self) -> bool:
+        """Whether an answer without an end is under way."""
+        return self._is_answering() and LAST_WORDS in self.scope
+
+    def _say_last_words(self) -> None:
+        """They wait behind the rest: a client that begins to read again within the time gets them."""
+        words = self.scope[LAST_WORDS]()  # type: ignore[typeddict-item]  # ours
+        for event in (h11.Data(data=words), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self._close()
+        self.flow.resume_writing()  # what waits to be written is not; who waits to write it need not
 
     # --- the end -------------------------------------------------------------------------------
 

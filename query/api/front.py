@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import msgspec
 
+from query.api.last_words import LAST_WORDS
 from query.api.observer import CLIENT_GONE, UNKNOWN_METHOD, UNKNOWN_ROUTE, EndedRequest, RequestObserver
 from query.api.problems import MEDIA_TYPE, plain_problem
 from query.api.settings import ApiSettings
@@ -166,7 +167,7 @@ class _Exchange:
             method=self._method if self._method in _METHODS else UNKNOWN_METHOD,
             route=self.scope.get("path_template") or UNKNOWN_ROUTE,
             status=self._status,
-            is_whole=self._is_whole.is_set(),
+            is_whole=self._is_whole.is_set() or LAST_WORDS in self.scope,
             first_byte_s=duration_s if self._first_byte_s is None else self._first_byte_s,
             duration_s=duration_s,
             body_bytes=self._body_bytes,

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Final
 
 import attrs
 
 from query.api.cursors import Place, check_build, digest
-from query.api.problems import UNKNOWN_GPU, ProblemError
-from query.views.errors import ViewUnavailableError
-from query.views.model import EntryKey, EntrySlice
+from query.api.one_build import of_one_build
+from query.api.problems import unknown_gpu
+from query.views.model import EntryKey, EntrySlice, ViewStatus
 from query.views.store import ViewReader, Window
-
-_SWAPS_MAX: Final = 3
 
 
 @attrs.frozen
@@ -52,15 +49,13 @@ def open_listing(
         ProblemError: the GPU is unknown, or the place is of another build.
         ViewUnavailableError: there is no view, or it is swapped all the time.
     """
-    for _ in range(_SWAPS_MAX):
-        status = views.status()
+
+    def ask(status: ViewStatus) -> Listing:
         build = status.build.name
         if place is not None:
             check_build(place, build)
         if views.gpu(wanted.gpu_id) is None:
-            raise ProblemError(
-                UNKNOWN_GPU, f"there is no telemetry of {wanted.gpu_id}; /api/v1/gpus lists all"
-            )
+            raise unknown_gpu(wanted.gpu_id)
         if place is None:
             next_offsets: Mapping[int, int] = {one.partition: one.next_offset for one in status.checkpoints}
             after = None
@@ -73,9 +68,9 @@ def open_listing(
             wanted.gpu_id, wanted.window, wanted.metric_names, after=after, as_of=next_offsets, limit=limit
         )
         first = next(slices, None)
-        if views.status().build.name == build:
-            return Listing(build, next_offsets, iter(()) if first is None else chain((first,), slices))
-    raise ViewUnavailableError("the view is being replaced; try again")
+        return Listing(build, next_offsets, iter(()) if first is None else chain((first,), slices))
+
+    return of_one_build(views, ask)
 
 
 def key_at(entries: EntrySlice, index: int) -> EntryKey:

@@ -23,7 +23,7 @@ class EndedRequest:
     """The path as the document names it, or `UNKNOWN_ROUTE`: few values, whatever is asked for."""
     status: int
     is_whole: bool
-    """Whether the answer was sent to its end."""
+    """Whether the answer was sent to its end, or has none."""
     first_byte_s: float
     """From the request to the first byte of its answer."""
     duration_s: float

@@ -36,6 +36,7 @@ everything that they reported.
 _TAGS: Final = {
     "GPUs": "Which GPUs there are, and what they report now.",
     "Telemetry": "What a GPU reported, entry by entry.",
+    "Fleet": "What all GPUs report now.",
     "Pipeline": "How fresh the views are.",
     "Service": "The service itself: for probes and scrapers.",
 }
@@ -46,7 +47,7 @@ _ERRORS: Final = {
     408: "The request did not arrive whole in time; the connection is closed.",
     413: "The request has a body that is too large; nothing here reads one.",
     414: "The query is too long.",
-    429: "As many listings are being sent as may be.",
+    429: "As many listings are being sent, or live streams open, as may be; `type` says which.",
     431: "The request's headers are too large.",
     500: "The server made a mistake.",
     503: "There is no view that can be read, or too many connections are open; `type` says which.",

@@ -17,12 +17,12 @@ from litestar.openapi.spec import (
 )
 from litestar.openapi.spec.enums import OpenAPIType
 
-from query.api import dto, pipeline_dto, problems
+from query.api import dto, fleet_dto, pipeline_dto, problems, series_dto
 from query.api.accept import NDJSON
 from query.api.routes import service
 from query.api.settings import ApiSettings
 
-_BODIES: Final[tuple[ModuleType, ...]] = (dto, pipeline_dto, problems, service)
+_BODIES: Final[tuple[ModuleType, ...]] = (dto, fleet_dto, pipeline_dto, problems, series_dto, service)
 """The modules whose classes are bodies."""
 _RETRIED: Final = {"429", "503"}
 
@@ -60,6 +60,8 @@ def _complete_parameters(operation: Operation, settings: ApiSettings) -> None:
             schema.items.min_length = 1
         if parameter.name == "limit":
             schema.maximum = settings.page_items_max
+        elif parameter.name == "points":
+            schema.maximum = settings.series_points_max
 
 
 def _complete_headers(operation: Operation) -> None:

@@ -1,14 +1,15 @@
-"""The body of the pipeline's answer: a build, its partitions, its gaps."""
+"""The body of the pipeline's answer: a build, its partitions, its gaps; and what is made beside it."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from msgspec import Meta, Struct
 
 from query.api.dto import EXAMPLE_BUILD, Time
 from query.api.times import format_time
-from query.views.model import Checkpoint, Gap, ViewStatus
+from query.views.model import Build, Checkpoint, Gap, ViewStatus
 
 
 class BuildItem(Struct, frozen=True):
@@ -61,6 +62,47 @@ class GapItem(Struct, frozen=True):
     noted_at: Time
 
 
+class RefusedLogItem(Struct, frozen=True):
+    """Another log under the topic's name: collectors that met it applied nothing of it, and ended."""
+
+    topic_id: Annotated[
+        str,
+        Meta(
+            description="The id of the topic that was met; the partitions' own where that log lost its end."
+        ),
+    ]
+    reason: Annotated[str, Meta(description="What was found, and what to do.")]
+    noted_at: Time
+
+
+class BesidePartitionItem(Struct, frozen=True):
+    """How far one partition has been applied to a build that is not read."""
+
+    partition: Annotated[int, Meta(examples=[0])]
+    checkpoint: Annotated[int, Meta(description="The first offset that is not applied.", examples=[800])]
+
+
+class BesideItem(Struct, frozen=True):
+    """A build that is made beside the one that is read, or was begun."""
+
+    build: BuildItem
+    topic_id: Annotated[str | None, Meta(description="The log that it follows; null: nothing was applied.")]
+    applied_time: Annotated[
+        Time | None, Meta(description="The newest applied record's time; null: none has been applied.")
+    ]
+    behind_offsets: Annotated[
+        int | None,
+        Meta(
+            description=(
+                "Offsets up to the checkpoints of the build that is read, from 0 in partitions that were not "
+                "begun; null where the two follow different logs."
+            ),
+            examples=[400],
+        ),
+    ]
+    partitions: list[BesidePartitionItem]
+
+
 class PipelineStatus(Struct, frozen=True):
     """The views' freshness; the totals are over all partitions."""
 
@@ -71,26 +113,37 @@ class PipelineStatus(Struct, frozen=True):
     applied_time: Annotated[Time | None, Meta(description="The newest.")]
     partitions: list[PartitionItem]
     gaps: list[GapItem]
+    refused_log: Annotated[
+        RefusedLogItem | None, Meta(description="Met since records were last applied; null: none was.")
+    ]
+    builds_beside: Annotated[
+        list[BesideItem],
+        Meta(description="They take the place of the one that is read when they are as far."),
+    ]
 
 
-def pipeline_dto(status: ViewStatus, now_ms: int) -> PipelineStatus:
-    """The status at a time."""
-    build = status.build
+def pipeline_dto(status: ViewStatus, beside: Iterable[ViewStatus], now_ms: int) -> PipelineStatus:
+    """The status at a time, and that of the builds beside."""
     partitions = [_partition(one, now_ms) for one in status.checkpoints]
-    applied_ms = [one.applied_time_ms for one in status.checkpoints if one.applied_time_ms is not None]
     return PipelineStatus(
-        build=BuildItem(
-            name=build.name,
-            format_version=build.format_version,
-            projections=dict(build.projections),
-            created_at=format_time(build.created_at_ms),
-        ),
+        build=_build(status.build),
         now=format_time(now_ms),
         lag_records=sum(one.lag_records for one in partitions),
         lag_seconds=max((one.lag_seconds for one in partitions if one.lag_seconds is not None), default=None),
-        applied_time=_time(max(applied_ms, default=None)),
+        applied_time=_applied_time(status),
         partitions=partitions,
         gaps=[_gap(one) for one in status.gaps],
+        refused_log=_refused_log(status),
+        builds_beside=[_beside(one, status) for one in beside],
+    )
+
+
+def _build(build: Build) -> BuildItem:
+    return BuildItem(
+        name=build.name,
+        format_version=build.format_version,
+        projections=dict(build.projections),
+        created_at=format_time(build.created_at_ms),
     )
 
 
@@ -112,6 +165,32 @@ def _partition(checkpoint: Checkpoint, now_ms: int) -> PartitionItem:
         lag_seconds=lag_seconds,
         applied_time=_time(applied_ms),
     )
+
+
+def _beside(beside: ViewStatus, read: ViewStatus) -> BesideItem:
+    ids = {one.topic_id for one in beside.checkpoints}
+    offsets = {one.partition: one.next_offset for one in beside.checkpoints}
+    behind = [max(0, one.next_offset - offsets.get(one.partition, 0)) for one in read.checkpoints]
+    is_comparable = len(ids | {one.topic_id for one in read.checkpoints}) <= 1
+    return BesideItem(
+        build=_build(beside.build),
+        topic_id=next(iter(ids), None),
+        applied_time=_applied_time(beside),
+        behind_offsets=sum(behind) if is_comparable else None,
+        partitions=[BesidePartitionItem(number, offset) for number, offset in offsets.items()],
+    )
+
+
+def _applied_time(status: ViewStatus) -> str | None:
+    applied_ms = [one.applied_time_ms for one in status.checkpoints if one.applied_time_ms is not None]
+    return _time(max(applied_ms, default=None))
+
+
+def _refused_log(status: ViewStatus) -> RefusedLogItem | None:
+    refused = status.refused_log
+    if refused is None:
+        return None
+    return RefusedLogItem(refused.topic_id, refused.reason, format_time(refused.noted_at_ms))
 
 
 def _gap(gap: Gap) -> GapItem:

@@ -52,6 +52,9 @@ UNKNOWN_GPU: Final = ProblemKind("unknown-gpu", HTTPStatus.NOT_FOUND, "No such G
 TOO_MANY_STREAMS: Final = ProblemKind(
     "too-many-streams", HTTPStatus.TOO_MANY_REQUESTS, "Too many listings are being sent", is_passing=True
 )
+TOO_MANY_LIVE_STREAMS: Final = ProblemKind(
+    "too-many-live-streams", HTTPStatus.TOO_MANY_REQUESTS, "Too many live streams are open", is_passing=True
+)
 NO_VIEW: Final = ProblemKind(
     "no-view", HTTPStatus.SERVICE_UNAVAILABLE, "There is no view to read yet", is_passing=True
 )
@@ -70,6 +73,11 @@ class ProblemError(Exception):
         super().__init__(detail)
         self.kind = kind
         self.detail = detail
+
+
+def unknown_gpu(gpu_id: str) -> ProblemError:
+    """There is no GPU of that id."""
+    return ProblemError(UNKNOWN_GPU, f"there is no telemetry of {gpu_id}; /api/v1/gpus lists all")
 
 
 def problem_of(kind: ProblemKind, detail: str, instance: str) -> Problem:

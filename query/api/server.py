@@ -12,7 +12,7 @@ from typing import Final
 from uvicorn import Config, Server
 
 from query.api.app import ApiApp
-from query.api.connection import connection_class
+from query.api.connection import Connection, connection_class
 from query.api.settings import ApiSettings
 
 _BACKLOG: Final = 512
@@ -24,6 +24,7 @@ class ApiServer:
     """Serves an application. `bind`, then `serve` until `stop`; all in one event loop, once."""
 
     def __init__(self, app: ApiApp, settings: ApiSettings, *, host: str, port: int) -> None:
+        self._app = app
         self._settings = settings
         self._address = (host, port)
         self._socket: socket.socket | None = None
@@ -87,9 +88,16 @@ class ApiServer:
         return len(self._server.server_state.connections)
 
     def stop(self) -> None:
-        """Accept nothing more; answers under way get `stop_s_max`, then they are broken off."""
+        """Accept nothing more; answers under way get `stop_s_max`, then they are broken off.
+
+        Live streams end at once.
+        """
         if not self._server.should_exit:
             self._server.should_exit = True
+            self._app.live_streams.end()
+            for connection in list(self._server.server_state.connections):
+                assert isinstance(connection, Connection)
+                connection.drop_unread()
             asyncio.get_running_loop().call_later(self._settings.stop_s_max, self._break_off)
 
     def _break_off(self) -> None:

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 import attrs
 
+from query.api.fleet_rules import FleetRules
+from query.api.live_streams import LiveStreams
 from query.api.reading import ViewThread
 from query.api.settings import ApiSettings
 from query.api.stream_slots import StreamSlots
@@ -28,5 +30,7 @@ class Service:
     settings: ApiSettings
     views: ViewThread
     stream_slots: StreamSlots
+    live_streams: LiveStreams
     clock: Clock
     exposition: Exposition
+    fleet_rules: FleetRules

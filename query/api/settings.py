@@ -22,6 +22,10 @@ class ApiSettings:
 
     page_items_max: int = _count(10_000)
     """The largest `limit` of a page: more is 400."""
+    series_points_max: int = _count(11_000)
+    """Points of a series' answer, all of its metrics together: more is 400."""
+    series_window_s_max: float = _limit(86_400.0)
+    """The longest window of a series without `step` and `points`: a longer one is 400."""
     query_bytes_max: int = _count(8 * 1024)
     """Of the part of an address after the `?`: more is 414."""
     head_bytes_max: int = _count(32 * 1024)
@@ -30,6 +34,12 @@ class ApiSettings:
     """Of a request's body, which nothing here reads: more is 413."""
     streams_max: int = _count(16)
     """Telemetry listings without `limit` that are sent at once: one more is 429."""
+    live_streams_max: int = _count(256)
+    """Live streams that are open at once: one more is 429."""
+    live_poll_s: float = _limit(0.25)
+    """How often the view is looked at while live streams are open: so late their events come at most."""
+    live_heartbeat_s: float = _limit(15.0)
+    """How long a live stream is still at most: then a comment is sent, so that proxies keep it open."""
     connections_max: int = _count(512)
     """Open connections: for one more, the one that waits longest without an answer under way is closed; where
     all are being answered, the new one gets 503."""

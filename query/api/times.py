@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from functools import lru_cache
 from typing import Final
 
 EXAMPLE: Final = "2026-11-22T10:00:00.000Z"
@@ -80,5 +81,12 @@ def _shown(text: str) -> str:
 
 def format_time(time_ms: int) -> str:
     """The time in UTC with three decimals: `2026-11-22T10:00:00.000Z`."""
-    moment = _EPOCH + timedelta(milliseconds=time_ms)
-    return moment.replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    minute, rest = divmod(time_ms, 60_000)
+    return f"{_minute(minute)}:{rest // 1000:02d}.{rest % 1000:03d}Z"
+
+
+@lru_cache(maxsize=4_096)  # an answer has many times of few minutes
+def _minute(minute: int) -> str:
+    """A minute since 1970, up to its seconds."""
+    moment = _EPOCH + timedelta(minutes=minute)
+    return moment.replace(tzinfo=None).isoformat(timespec="minutes")

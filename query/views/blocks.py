@@ -27,8 +27,8 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
-from typing import Any, Final, NamedTuple
+from itertools import accumulate, pairwise
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
 import numpy as np
@@ -53,6 +53,8 @@ from query.views.repeats import run_bytes, runs_from
 FORMAT: Final = 1
 PLAIN: Final = 0
 ZLIB: Final = 1
+SEVERAL: Final = -1
+"""In place of a partition: the rows are of more than one."""
 _ZLIB_LEVEL: Final = 1
 _HEADER: Final = struct.Struct("<IBBI")
 
@@ -81,6 +83,9 @@ ENTRY: Final = np.dtype(
         ("sum", "<f8"),
     ]
 )
+_Pieces: TypeAlias = tuple[bytes, bytes, bytes, bytes, bytes, bytes]
+"""Of a sub-column: times, offsets, values, blanks, label sets, partitions."""
+_FIELD_PLACES: Final = {name: place for place, name in enumerate(ENTRY.names or ())}
 
 
 @attrs.frozen
@@ -90,6 +95,11 @@ class Block:
     gpu: int
     first_ms: int
     last_ms: int
+    partition: int
+    """That of all its rows, or `SEVERAL`."""
+    first_offset: int
+    """The least of its rows."""
+    last_offset: int
     row_count: int
     data: bytes
 
@@ -109,6 +119,10 @@ class Series(NamedTuple):
         count: int = self.entry[1]
         return count
 
+    def told(self, field: str) -> Any:
+        """What the entry says, by the field's name."""
+        return self.entry[_FIELD_PLACES[field]]
+
 
 def encode(rows: Rows, codec: int) -> Iterator[Block]:
     """A block for each GPU of some rows, at least one, in the order of their series."""
@@ -118,16 +132,32 @@ def encode(rows: Rows, codec: int) -> Iterator[Block]:
     directory, columns = _encoded(rows, runs, codec)
     gpus = rows.gpu[starts]
     firsts = np.append(0, np.flatnonzero(gpus[1:] != gpus[:-1]) + 1)
-    for first, last in zip(firsts.tolist(), [*firsts[1:].tolist(), len(gpus)], strict=True):
+    log = _places(rows, starts[firsts])
+    for (first, last), place in zip(
+        pairwise([*firsts.tolist(), len(gpus)]), zip(*log, strict=True), strict=True
+    ):
         entries = directory[first:last]
         header = _HEADER.pack(0, FORMAT, codec, last - first)[4:] + entries.tobytes()
         yield Block(
             gpu=int(gpus[first]),
             first_ms=int(entries["first_ms"].min()),
             last_ms=int(entries["last_ms"].max()),
+            partition=place[0],
+            first_offset=place[1],
+            last_offset=place[2],
             row_count=int(entries["count"].sum()),
             data=b"".join((zlib.crc32(header).to_bytes(4, "little"), header, *columns[first:last])),
         )
+
+
+def _places(rows: Rows, starts: Ints) -> tuple[list[int], list[int], list[int]]:
+    """Partition, least and greatest offset of each GPU's rows."""
+    least, greatest = (end.reduceat(rows.partition, starts) for end in (np.minimum, np.maximum))
+    return (
+        np.where(least == greatest, least, SEVERAL).tolist(),
+        np.minimum.reduceat(rows.offset, starts).tolist(),
+        np.maximum.reduceat(rows.offset, starts).tolist(),
+    )
 
 
 def _encoded(
@@ -218,15 +248,17 @@ def series_of(blob: object, gpu: int, metrics: frozenset[int] | None = None) -> 
         position = end
 
 
-def decode(series: Sequence[Series]) -> Rows:
-    """The rows of many series, of any blocks, one after another."""
+def decode(series: Sequence[Series], *, values_only: bool = False) -> Rows:
+    """The rows of many series, of any blocks, one after another.
+
+    With `values_only`, partitions, offsets and label sets are 0, which saves half of the work.
+    """
     if not series:
         return joined([])
     directory = np.array([one.entry for one in series], ENTRY)
     runs = Runs.of_counts(directory["count"].astype(np.int64))
     pieces = [_split(one) for one in series]
     times = widened(directory["time_width"].tolist(), [piece[0] for piece in pieces], runs)
-    offsets = widened(directory["offset_width"].tolist(), [piece[1] for piece in pieces], runs)
     numbers = widened(directory["value_width"].tolist(), [piece[2] for piece in pieces], runs)
     values = whole.to_values(
         directory["value_scale"], sums(unfolded(numbers), directory["first_number"].copy(), runs), runs
@@ -235,25 +267,34 @@ def decode(series: Sequence[Series]) -> Rows:
         start, count = int(runs.starts[place]), int(runs.counts[place])
         bits = np.frombuffer(pieces[place][3], np.uint8)
         values[start : start + count][np.unpackbits(bits, count=count).view(np.bool_)] = np.nan
+    times_ms = sums(unstepped(times, directory["time_step"], runs), directory["first_ms"].copy(), runs)
+    if values_only:
+        partition = offset = label_set = np.zeros(len(values), np.int64)
+    else:
+        partition = runs_from([piece[5] for piece in pieces], runs)
+        offset = _offsets(directory, pieces, runs)
+        label_set = runs_from([piece[4] for piece in pieces], runs)
     return Rows(
         gpu=np.repeat(np.array([one.gpu for one in series], np.int64), runs.counts),
         metric=np.repeat(directory["metric"].astype(np.int64), runs.counts),
-        observed_at_ms=sums(
-            unstepped(times, directory["time_step"], runs), directory["first_ms"].copy(), runs
-        ),
-        partition=runs_from([piece[5] for piece in pieces], runs),
-        offset=sums(
-            unfolded(unstepped(offsets, directory["offset_step"], runs)),
-            directory["first_offset"].copy(),
-            runs,
-        ),
-        label_set=runs_from([piece[4] for piece in pieces], runs),
+        observed_at_ms=times_ms,
+        partition=partition,
+        offset=offset,
+        label_set=label_set,
         value=values,
     )
 
 
-def _split(series: Series) -> tuple[bytes, bytes, bytes, bytes, bytes, bytes]:
-    """The six parts of a sub-column."""
+def _offsets(
+    directory: np.ndarray[tuple[int], np.dtype[np.void]], pieces: Sequence[_Pieces], runs: Runs
+) -> Ints:
+    offsets = widened(directory["offset_width"].tolist(), [piece[1] for piece in pieces], runs)
+    steps = unfolded(unstepped(offsets, directory["offset_step"], runs))
+    return sums(steps, directory["first_offset"].copy(), runs)
+
+
+def _split(series: Series) -> _Pieces:
+    """The parts of a sub-column."""
     entry = series.entry
     count, blanks, label_set_runs = entry[1], entry[2], entry[5]
     widths = entry[9:12]

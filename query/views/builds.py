@@ -3,7 +3,8 @@
     DIR/lock                   flock of whoever makes a build or changes CURRENT
     DIR/CURRENT                the name of the build that is read; replaced as a whole
     DIR/<build>/view.sqlite    one build and SQLite's files of it; its name is <number>-<random>
-    DIR/unfinished-*           a build that somebody was making when killed; removed by the next one
+    DIR/<build>/role           what a build is for that is not read; see `build_folder`
+    DIR/unfinished-*           a build that somebody was making, or removing, when killed; removed by the next
     DIR/lost+found             an ext4 volume of its own has it; left alone
 
 A build appears by a rename once it is whole, and is read once CURRENT names it.
@@ -20,8 +21,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote
 
-from query.views.errors import BadViewsError, ViewUnavailableError
+from query.views.build_folder import clear_role, is_held, remove, role_of, sync
+from query.views.errors import BadViewsError, DamagedViewError, ViewUnavailableError
 
 DATABASE_NAME: Final = "view.sqlite"
 _CURRENT: Final = "CURRENT"
@@ -37,17 +40,31 @@ def database_of(folder: Path, build_name: str) -> Path:
 
 
 def make_anew(folder: Path) -> str:
-    """What to do about a folder of views that cannot be used as they are."""
-    return f"delete {folder}; collectors make the views anew from the log"
+    """What becomes of views that cannot be used as they are."""
+    return f"collectors make the views anew from the log, and so does `{replay(folder)}`"
+
+
+def replay(folder: Path) -> str:
+    """The command that makes the views of this folder anew."""
+    return f"gputail replay --views sqlite:///{quote(str(folder))}"
 
 
 def current_build(folder: Path) -> str | None:
     """The name of the build that is read; None where there is none yet.
 
     Raises:
-        BadViewsError: CURRENT does not name a build.
+        DamagedViewError: CURRENT does not name a build.
+        BadViewsError: there is no folder, but something else.
         ViewUnavailableError: it cannot be read.
     """
+    name = written_current(folder)
+    if name is not None and not is_name(name):
+        raise DamagedViewError(f"{folder / _CURRENT} names no build ({name!r}); {make_anew(folder)}")
+    return name
+
+
+def written_current(folder: Path) -> str | None:
+    """What CURRENT says, be it the name of a build or not; None where there is none."""
     path = folder / _CURRENT
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -58,12 +75,9 @@ def current_build(folder: Path) -> str | None:
     except OSError as error:
         raise ViewUnavailableError(f"{path} cannot be read: {error.strerror}") from error
     try:
-        name = os.read(fd, 64).decode("ascii", "replace").strip()
+        return os.read(fd, 64).decode("ascii", "replace").strip()
     finally:
         os.close(fd)
-    if not _NAME.fullmatch(name):
-        raise BadViewsError(f"{path} names no build ({name!r}); {make_anew(folder)}")
-    return name
 
 
 @contextmanager
@@ -106,12 +120,10 @@ def _refuse_foreign(folder: Path) -> None:
 
 def begin(folder: Path) -> tuple[str, Path]:
     """Name and unfinished folder of a new build. Whoever calls holds the lock."""
-    numbers = [0]
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(_UNFINISHED):
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        if not is_held(path):
             shutil.rmtree(path)
-        elif _NAME.fullmatch(path.name):
-            numbers.append(int(path.name[:6]))
+    numbers = [0, *(int(name[:6]) for name in all_builds(folder))]
     # Never the name of an earlier build, though the folder be emptied: readers tell builds by their names.
     name = f"{max(numbers) + 1:06d}-{secrets.token_hex(4)}"
     unfinished = folder / f"{_UNFINISHED}{name}"
@@ -122,24 +134,42 @@ def begin(folder: Path) -> tuple[str, Path]:
 def finish(folder: Path, name: str, unfinished: Path) -> None:
     """Let the build appear, durably. Whoever calls holds the lock."""
     for path in sorted(unfinished.iterdir()):
-        _sync(path)
-    _sync(unfinished)
+        sync(path)
+    sync(unfinished)
     unfinished.rename(folder / name)
-    _sync(folder)
+    sync(folder)
+
+
+def all_builds(folder: Path) -> list[str]:
+    """The names of all builds, in their order; none where there is no folder."""
+    try:
+        return sorted(path.name for path in folder.iterdir() if _NAME.fullmatch(path.name))
+    except OSError:
+        return []
+
+
+def is_name(text: str) -> bool:
+    """Whether a build may be called so."""
+    return _NAME.fullmatch(text) is not None
+
+
+def drop(folder: Path, name: str) -> None:
+    """Have a build gone. Whoever calls holds the lock."""
+    remove(folder / name, folder / f"{_UNFINISHED}{name}")
+
+
+def drop_replaced(folder: Path, current: str) -> None:
+    """Finish what an interrupted swap has begun. Whoever calls holds the lock."""
+    for name in all_builds(folder):
+        if name != current and role_of(folder / name) is None:
+            drop(folder, name)
+    clear_role(folder / current)
 
 
 def make_current(folder: Path, name: str) -> None:
     """Have this build read from now on, durably. Whoever calls holds the lock."""
     path, beside = folder / _CURRENT, folder / f"{_CURRENT}.unfinished"
     beside.write_text(f"{name}\n", encoding="ascii")
-    _sync(beside)
+    sync(beside)
     beside.rename(path)
-    _sync(folder)
-
-
-def _sync(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync(folder)

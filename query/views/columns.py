@@ -54,7 +54,7 @@ class Rows:
 
     def by_series(self) -> Rows:
         """The same in the order of (GPU, metric, time, partition, offset)."""
-        if len(self) == 0:
+        if len(self) == 0 or self._is_one_series():
             return self
         # Rows come in the order of the log, which is nearly always the order of time: a stable sort by series
         # is all that is needed, and the result is looked at.
@@ -64,6 +64,11 @@ class Rows:
         return self.take(
             np.lexsort((self.offset, self.partition, self.observed_at_ms, self.metric, self.gpu))
         )
+
+    def _is_one_series(self) -> bool:
+        """Whether all are of one, and in order."""
+        is_one = (self.gpu == self.gpu[0]).all() and (self.metric == self.metric[0]).all()
+        return bool(is_one) and self._is_ascending()
 
     def _series_order(self) -> Ints:
         """A stable order by (GPU, metric). Numbers of 16 bits are sorted by radix: a quarter of the cost."""

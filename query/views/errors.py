@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from query.views.model import Build
+
 
 class ViewError(Exception):
     """The root of the views' errors."""
@@ -34,7 +39,12 @@ class StaleCheckpointError(ViewError):
 
 
 class AnotherLogError(ViewError):
-    """The view follows another log of that name; delete it, and collectors make it anew from the log."""
+    """The view follows another log of that name; `gputail replay --allow-shorter` makes it anew."""
+
+    def __init__(self, message: str, topic_id: str) -> None:
+        super().__init__(message)
+        self.topic_id = topic_id
+        """Of the log that is there."""
 
 
 class BadViewsError(ViewError):
@@ -42,4 +52,31 @@ class BadViewsError(ViewError):
 
 
 class DamagedViewError(BadViewsError):
-    """Stored bytes are not those that were written; delete the views, and collectors make them anew."""
+    """Stored bytes are not those that were written; collectors make the views anew from the log."""
+
+
+class GoneViewError(DamagedViewError):
+    """A build's database is not there, or not the one that was opened; somebody has removed it."""
+
+
+class OtherBuildError(BadViewsError):
+    """A build of another format or of other projections; views are made anew from the log, never migrated."""
+
+    def __init__(self, message: str, build: Build) -> None:
+        super().__init__(message)
+        self.build = build
+        """What is there."""
+
+
+class BuildInUseError(ViewError):
+    """Another process is making this build, or it is the one that is read."""
+
+
+class SupersededError(ViewError):
+    """Another build has become current meanwhile; look again which one is."""
+
+    retriable = True
+
+
+class NoSuchBuildError(ViewError):
+    """There is no build of that name; `gputail views list` tells which there are."""

@@ -21,7 +21,10 @@ from query.views.model import (
     Metric,
     MetricUse,
     PartitionState,
+    RefusedLog,
+    ViewStatus,
 )
+from query.views.series import Grid, StepValues, step_values
 from query.views.store import AsOf, Changes, Step, Window
 
 
@@ -88,6 +91,23 @@ class History:
             if is_named and (as_of is None or row.key.offset < as_of.get(row.key.partition, 0)):
                 yield row
 
+    def in_log_order(self, next_offsets: AsOf, metric_names: Collection[str]) -> list[Row]:
+        """The rows from these offsets on."""
+        found = [
+            row
+            for row in self.rows
+            if row.key.offset >= next_offsets.get(row.key.partition, 0)
+            and (not metric_names or row.key.metric_name in metric_names)
+        ]
+        return sorted(found, key=lambda row: (row.key.partition, row.key.offset, row.key.metric_name))
+
+    def series(self, metric_name: str, grid: Grid) -> list[StepValues]:
+        """The steps of one metric that hold something."""
+        values: defaultdict[int, list[float | None]] = defaultdict(list)
+        for row in self.select(Window(grid.start_ms, grid.end_ms), (metric_name,), None, None):
+            values[grid.step_of(time_of(row))].append(row.value_or_none)
+        return [step_values(grid.begins_ms(step), values[step]) for step in sorted(values)]
+
     @property
     def gpu(self) -> GPU:
         """The GPU as its rows tell."""
@@ -106,6 +126,7 @@ class MemoryBuild:
         self.metrics: dict[str, Metric] = {}
         self.states: dict[int, PartitionState] = {}
         self.gaps: list[Gap] = []
+        self.refused_log: RefusedLog | None = None
         self.log: tuple[str, str] | None = None
         """Topic and topic id that are followed; None before the first step."""
         self._label_sets: dict[LabelSet, LabelSet] = {}
@@ -116,7 +137,8 @@ class MemoryBuild:
         """Raise AnotherLogError where the build follows another one."""
         if self.log not in {None, (topic, topic_id)}:
             raise AnotherLogError(
-                f"the view follows another log than topic {topic} with id {topic_id}; start the process anew"
+                f"the view follows another log than topic {topic} with id {topic_id}; make the views anew",
+                topic_id,
             )
 
     def apply(self, changes: Changes) -> None:
@@ -128,6 +150,8 @@ class MemoryBuild:
         if stale:
             raise StaleCheckpointError(tuple(stale))
         newest_ms = self._add(changes)
+        if changes.steps:
+            self.refused_log = None
         for step in changes.steps:
             self._take(step, newest_ms.get(step.partition))
 
@@ -186,6 +210,10 @@ class MemoryBuild:
                 del self.histories[history.gpu_id]
 
     # --- reading -------------------------------------------------------------------------------
+
+    def status(self) -> ViewStatus:
+        """As of now."""
+        return ViewStatus(self.build, self.checkpoints(), list(self.gaps), self.refused_log)
 
     def checkpoints(self) -> Sequence[Checkpoint]:
         """In the order of their partitions."""

@@ -231,10 +231,22 @@ class Build:
 
 
 @attrs.frozen
+class RefusedLog:
+    """Another log under the topic's name, of which a collector would have had to apply: nothing of it was."""
+
+    topic_id: str
+    """Its own; that of the log that is followed where that one has lost its end."""
+    reason: str
+    noted_at_ms: int
+
+
+@attrs.frozen
 class ViewStatus:
-    """The build that is read now, and how far it is."""
+    """A build, and how far it is."""
 
     build: Build
     checkpoints: Sequence[Checkpoint]
     """In the order of their partitions."""
     gaps: Sequence[Gap]
+    refused_log: RefusedLog | None
+    """Met since the last changes were applied."""

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from query.views.building import Builds
 from query.views.errors import BadViewsError
 from query.views.memory import shared_views
+from query.views.memory_builds import MemoryBuilds
+from query.views.sqlite_builds import SQLiteBuilds
 from query.views.sqlite_folder import SQLiteFolder
 from query.views.sqlite_reader import SQLiteViewReader
 from query.views.sqlite_writer import SQLiteViewWriter
@@ -46,6 +49,18 @@ def open_reader(url: str) -> ViewReader:
     if isinstance(place, Path):
         return SQLiteViewReader(SQLiteFolder(place))
     return shared_views(place).reader()
+
+
+def open_builds(url: str) -> Builds:
+    """The builds of a view store; there need not be any yet.
+
+    Raises:
+        BadViewsError: the address is none.
+    """
+    place = _place(url)
+    if isinstance(place, Path):
+        return SQLiteBuilds(SQLiteFolder(place))
+    return MemoryBuilds(shared_views(place))
 
 
 def _place(url: str) -> Path | str:

@@ -16,7 +16,7 @@ import apsw
 
 from query.views.builds import make_anew
 from query.views.columns import DamagedBlobError
-from query.views.errors import BadViewsError, DamagedViewError, ViewUnavailableError
+from query.views.errors import DamagedViewError, ViewUnavailableError
 from query.views.sqlite_schema import APPLICATION_ID, PAGE_BYTES
 
 BUSY_MS_MAX: Final = 10_000
@@ -135,7 +135,7 @@ def _opened(path: Path, mode: str, flags: int) -> apsw.Connection:
     connection.set_busy_timeout(BUSY_MS_MAX)
     if connection.pragma("application_id") != APPLICATION_ID:
         connection.close()
-        raise BadViewsError(f"{path} is no view of gputail; {make_anew(path.parents[1])}")
+        raise DamagedViewError(f"{path} is no view of gputail; {make_anew(path.parents[1])}")
     return connection
 
 

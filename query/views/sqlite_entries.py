@@ -8,43 +8,26 @@ slice begins after the last entry of this one, wherever its rows lie by then.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 import apsw
 import attrs
 import numpy as np
 
-from query.views import blocks, tails
+from query.views import blocks
 from query.views.blocks import Series
 from query.views.columns import DamagedBlobError, Ints, Rows, joined
-from query.views.compaction_limits import BLOCK_SPAN_MS_MAX
 from query.views.model import EntryKey, EntrySlice, Metric
 from query.views.selection import Question, Selection
 from query.views.sqlite_pool import Reading
 from query.views.sqlite_progress import read_topic
+from query.views.sqlite_sources import Source, block_series, sources, tail_rows
 from query.views.store import SLICE_ENTRIES_MAX
-from query.views.tails import SHELF_GPUS
 
 _ENOUGH: Final = SLICE_ENTRIES_MAX // 2
 """Entries at which a slice may end: all from one full block and a little more fit into a slice."""
 _SOURCES_MAX: Final = 128
 """Sources that are read in one transaction, though there be few wanted entries in them."""
-_INT64: Final = np.iinfo(np.int64)
-
-_SOURCES: Final = """
-SELECT 0, id, first_ms FROM blocks
-    WHERE gpu = :gpu AND first_ms BETWEEN :from_ms AND :end_ms AND last_ms >= :start_ms
-UNION ALL
-SELECT 1, id, first_ms FROM tails
-    WHERE shelf = :shelf AND first_ms <= :end_ms AND last_ms >= :start_ms
-ORDER BY 3
-"""
-
-
-class _Source(NamedTuple):
-    is_tail: int
-    id: int
-    first_ms: int
 
 
 def slices(reading: Reading, question: Question) -> Iterator[EntrySlice]:
@@ -77,7 +60,7 @@ def _next_slice(reading: Reading, question: Question) -> _Found:
     if gpu is None:
         return _NOTHING
     metrics, ranks = reading.names.metrics(connection)
-    numbers = _wanted_metrics(metrics, question.metric_names)
+    numbers = wanted_metrics(metrics, question.metric_names)
     if numbers is not None and not numbers:
         return _NOTHING
     count_max = SLICE_ENTRIES_MAX if question.limit is None else min(question.limit, SLICE_ENTRIES_MAX)
@@ -93,10 +76,11 @@ def _next_slice(reading: Reading, question: Question) -> _Found:
             int(chosen.offset[-1]),
             metrics[int(chosen.metric[-1])].name,
         )
-    return _Found(_entry_slice(reading, question.gpu_id, chosen, metrics) if len(chosen) else None, after)
+    return _Found(entry_slice(reading, question.gpu_id, chosen, metrics) if len(chosen) else None, after)
 
 
-def _wanted_metrics(metrics: list[Metric], names: frozenset[str]) -> frozenset[int] | None:
+def wanted_metrics(metrics: list[Metric], names: frozenset[str]) -> frozenset[int] | None:
+    """The numbers of these metrics; None: all are wanted."""
     if not names:
         return None
     return frozenset(number for number, metric in enumerate(metrics) if metric.name in names)
@@ -109,7 +93,7 @@ def _first_rows(connection: apsw.Connection, selection: Selection, enough: int) 
     they are all that there is.
     """
     batch = _Batch(connection, selection)
-    for read, source in enumerate(_sources(connection, selection)):
+    for read, source in enumerate(sources(connection, selection.gpu, selection.start_ms, selection.end_ms)):
         if batch.count_max >= enough or read >= _SOURCES_MAX:
             rows = batch.rows()
             complete = rows.observed_at_ms < source.first_ms
@@ -117,20 +101,6 @@ def _first_rows(connection: apsw.Connection, selection: Selection, enough: int) 
                 return rows.take(complete), source.first_ms
         batch.add(source)
     return batch.rows(), None
-
-
-def _sources(connection: apsw.Connection, selection: Selection) -> Iterator[_Source]:
-    rows = connection.execute(
-        _SOURCES,
-        {
-            "gpu": selection.gpu,
-            "shelf": selection.gpu // SHELF_GPUS,
-            "from_ms": max(selection.start_ms - BLOCK_SPAN_MS_MAX, int(_INT64.min)),
-            "start_ms": selection.start_ms,
-            "end_ms": selection.end_ms,
-        },
-    )
-    return (_Source(*row) for row in rows)
 
 
 class _Batch:
@@ -145,17 +115,15 @@ class _Batch:
         self._tails: list[Rows] = []
         self._series: list[Series] = []
 
-    def add(self, source: _Source) -> None:
+    def add(self, source: Source) -> None:
         """Read one more."""
         selection = self._selection
         if source.is_tail:
-            blob = self._connection.execute("SELECT data FROM tails WHERE id = ?", (source.id,)).get
-            rows = tails.decode(blob, selection.gpu)
+            rows = tail_rows(self._connection, source, selection.gpu)
             self._tails.append(rows)
             self.count_max += len(rows)
             return
-        blob = self._connection.execute("SELECT data FROM blocks WHERE id = ?", (source.id,)).get
-        found = list(blocks.series_of(blob, selection.gpu, selection.metrics))
+        found = block_series(self._connection, source, selection.gpu, selection.metrics)
         self._series += found
         self.count_max += sum(one.row_count for one in found)
 
@@ -167,12 +135,13 @@ class _Batch:
         self.count_max = len(self._picked[0])
         return self._picked[0]
 
-    def moves(self, source: _Source) -> bool:
+    def moves(self, source: Source) -> bool:
         """Whether going on from this source's first time gets anywhere."""
         return source.first_ms > self._selection.start_ms
 
 
-def _entry_slice(reading: Reading, gpu_id: str, rows: Rows, metrics: list[Metric]) -> EntrySlice:
+def entry_slice(reading: Reading, gpu_id: str, rows: Rows, metrics: list[Metric]) -> EntrySlice:
+    """Some rows of a GPU, at least one, in the order in which they are to be."""
     metric_numbers, metric = _renumbered(rows.metric)
     label_set_numbers, label_set = _renumbered(rows.label_set)
     topic = read_topic(reading.connection)

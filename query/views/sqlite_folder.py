@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import apsw
 
 from query.clock import Clock, SystemClock
 from query.views import builds
-from query.views.errors import BadViewsError, NoViewError, ViewUnavailableError
+from query.views.build_folder import StoredRole, role_of, set_role
+from query.views.errors import GoneViewError, NoViewError, OtherBuildError, ViewError, ViewUnavailableError
 from query.views.file_system import refuse_network
-from query.views.model import Build
-from query.views.sqlite_connection import create_database, open_for_reading, open_for_writing, plain_errors
-from query.views.sqlite_progress import read_build
+from query.views.model import Build, ViewStatus
+from query.views.sqlite_connection import (
+    create_database,
+    open_for_reading,
+    open_for_writing,
+    plain_errors,
+    snapshot,
+)
+from query.views.sqlite_progress import read_build, read_status
 from query.views.sqlite_schema import FORMAT_VERSION, TABLES
 
 
@@ -53,54 +61,86 @@ class SQLiteFolder:
             if made_meanwhile is not None:
                 return made_meanwhile
             try:
-                return self._new_build(projections)
+                name = self.new_build(projections).name
+                builds.make_current(self.path, name)
+                return name
             except OSError as error:
                 raise ViewUnavailableError(
                     f"a build cannot be made in {self.path} ({error.strerror}); see to its disk"
                 ) from error
 
-    def _new_build(self, projections: Mapping[str, int]) -> str:
+    def new_build(self, projections: Mapping[str, int], role: StoredRole | None = None) -> Build:
+        """An empty build that nobody reads. Whoever calls holds the lock."""
         name, unfinished = builds.begin(self.path)
+        build = Build(name, FORMAT_VERSION, dict(sorted(projections.items())), self._clock.wall_ms())
+        description = (name, FORMAT_VERSION, json.dumps(build.projections), build.created_at_ms)
         path = unfinished / builds.DATABASE_NAME
         with plain_errors(path):
-            create_database(path, TABLES, self._description(name, projections))
+            create_database(path, TABLES, description)
+        if role is not None:
+            set_role(unfinished, role)
         builds.finish(self.path, name, unfinished)
-        builds.make_current(self.path, name)
-        return name
+        return build
 
     def open_for_writing(
-        self, name: str, projections: Mapping[str, int]
+        self, name: str, projections: Mapping[str, int] | None = None
     ) -> tuple[Build, Path, apsw.Connection]:
-        """A build that these projections can go on with.
+        """A build that these projections can go on with; None: whichever it has.
 
         Raises:
-            BadViewsError: they cannot.
+            OtherBuildError: they cannot.
+            DamagedViewError: it cannot be read; `GoneViewError` where it is not there.
         """
-        path = builds.database_of(self.path, name)
-        with plain_errors(path):
-            connection = open_for_writing(path)
-            try:
-                build = read_build(connection)
-                self._check_format(build, path)
-                if dict(build.projections) != dict(projections):
-                    raise BadViewsError(
-                        f"{path} was made by other projections ({_listed(build.projections)}) than those of "
-                        f"this version ({_listed(projections)}); {builds.make_anew(self.path)}"
-                    )
-            except BaseException:
-                connection.close()
-                raise
+        build, path, connection = self._opened(name, open_for_writing)
+        if projections is not None and dict(build.projections) != dict(projections):
+            connection.close()
+            raise OtherBuildError(
+                f"{path} was made by other projections ({listed(build.projections)}) than those of "
+                f"this version ({listed(projections)}); {builds.make_anew(self.path)}",
+                build,
+            )
         return build, path, connection
 
     def open_for_reading(self, name: str) -> tuple[Build, Path, apsw.Connection]:
         """A build, for reading only.
 
         Raises:
-            BadViewsError: it has another format than this version reads.
+            OtherBuildError: it has another format than this version reads.
+            DamagedViewError: it cannot be read; `GoneViewError` where it is not there.
+        """
+        return self._opened(name, open_for_reading)
+
+    def status(self, name: str) -> ViewStatus:
+        """How far a build is; raises what `open_for_reading` does."""
+        build, path, connection = self.open_for_reading(name)
+        with closing(connection), plain_errors(path), snapshot(connection):
+            return read_status(connection, build)
+
+    def beside(self, current: str) -> list[ViewStatus]:
+        """Builds that are made beside the current one; those that cannot be read are left out."""
+        found: list[ViewStatus] = []
+        for name in builds.all_builds(self.path):
+            if name != current and role_of(self.path / name) == "next":
+                with suppress(ViewError):
+                    found.append(self.status(name))
+        return found
+
+    def description(self, name: str) -> Build:
+        """What a build says of itself, of whatever format.
+
+        Raises:
+            DamagedViewError: it cannot be read; `GoneViewError` where it is not there.
         """
         path = builds.database_of(self.path, name)
-        with plain_errors(path):
-            connection = open_for_reading(path)
+        with self._found(path), plain_errors(path), closing(open_for_reading(path)) as connection:
+            return read_build(connection)
+
+    def _opened(
+        self, name: str, opened: Callable[[Path], apsw.Connection]
+    ) -> tuple[Build, Path, apsw.Connection]:
+        path = builds.database_of(self.path, name)
+        with self._found(path), plain_errors(path):
+            connection = opened(path)
             try:
                 build = read_build(connection)
                 self._check_format(build, path)
@@ -109,17 +149,25 @@ class SQLiteFolder:
                 raise
         return build, path, connection
 
+    @contextmanager
+    def _found(self, path: Path) -> Iterator[None]:
+        """Tell a database that is not there from one that cannot be opened now."""
+        try:
+            yield
+        except ViewUnavailableError as error:
+            if path.exists():
+                raise
+            raise GoneViewError(f"{path} is gone; {builds.make_anew(self.path)}") from error
+
     def _check_format(self, build: Build, path: Path) -> None:
         if build.format_version != FORMAT_VERSION:
-            raise BadViewsError(
+            raise OtherBuildError(
                 f"{path} has format {build.format_version}, and this version reads {FORMAT_VERSION}; "
-                f"{builds.make_anew(self.path)}"
+                f"{builds.make_anew(self.path)}",
+                build,
             )
 
-    def _description(self, name: str, projections: Mapping[str, int]) -> tuple[str, int, str, int]:
-        versions = json.dumps(dict(sorted(projections.items())))
-        return name, FORMAT_VERSION, versions, self._clock.wall_ms()
 
-
-def _listed(projections: Mapping[str, int]) -> str:
+def listed(projections: Mapping[str, int]) -> str:
+    """Names and versions, for people."""
     return ", ".join(f"{name} {version}" for name, version in sorted(projections.items()))

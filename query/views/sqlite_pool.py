@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Final
 
 import apsw
 
-from query.views.errors import ViewUnavailableError
+from query.views.errors import GoneViewError, ViewUnavailableError
+from query.views.file_identity import OpenFiles
 from query.views.model import Build
 from query.views.sqlite_connection import plain_errors, snapshot
 from query.views.sqlite_folder import SQLiteFolder
@@ -27,6 +28,7 @@ class ReadBuild:
         self.path = path
         self.names = Names()
         self.idle: list[apsw.Connection] = []
+        self.files = OpenFiles([path])
 
 
 class Reading:
@@ -44,6 +46,10 @@ class Reading:
         with plain_errors(self._path), snapshot(self.connection):
             yield
 
+    def plain_errors(self) -> AbstractContextManager[None]:
+        """For what is decoded after the moment: its damage is told as that of the database."""
+        return plain_errors(self._path)
+
 
 class ReadPool:
     """Lends connections to the current build. Safe in any threads."""
@@ -57,8 +63,7 @@ class ReadPool:
     @contextmanager
     def reading(self) -> Iterator[Reading]:
         """A connection to the build that is current now, for as long as the block lasts."""
-        name = self._folder.current()
-        read_build, connection = self._borrowed(name)
+        read_build, connection = self._borrowed_current()
         try:
             yield Reading(read_build, connection)
         finally:
@@ -70,13 +75,26 @@ class ReadPool:
             self._is_closed = True
             self._let_go()
 
+    def _borrowed_current(self) -> tuple[ReadBuild, apsw.Connection]:
+        name = self._folder.current()
+        while True:
+            try:
+                return self._borrowed(name)
+            except GoneViewError:
+                # Dropped since it was looked for, where another one is current now.
+                name, sought = self._folder.current(), name
+                if name == sought:
+                    raise
+
     def _borrowed(self, name: str) -> tuple[ReadBuild, apsw.Connection]:
         with self._lock:
             if self._is_closed:
                 raise ViewUnavailableError("this reader of the views is closed; open another one")
             current = self._current
             if current is not None and current.build.name == name and current.idle:
-                return current, current.idle.pop()
+                if current.files.are_there():
+                    return current, current.idle.pop()
+                self._let_go()  # deleted, or another file in its place
         build, path, connection = self._folder.open_for_reading(name)
         with self._lock:
             if self._current is None or self._current.build != build:

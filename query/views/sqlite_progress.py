@@ -1,4 +1,7 @@
-"""How far the log has been applied, as the tables of a view say: its identity, checkpoints, origins, gaps."""
+"""How far the log has been applied, as the tables of a view say: its identity, checkpoints, origins, gaps.
+
+And another log that was refused: the note goes with the next changes that are applied.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,18 @@ from typing import Any
 import apsw
 import numpy as np
 
-from query.views.builds import make_anew
+from query.views.builds import replay
 from query.views.columns import DamagedBlobError
 from query.views.errors import AnotherLogError, StaleCheckpointError
-from query.views.model import Build, Checkpoint, Gap, Origin, PartitionState
+from query.views.model import (
+    Build,
+    Checkpoint,
+    Gap,
+    Origin,
+    PartitionState,
+    RefusedLog,
+    ViewStatus,
+)
 from query.views.store import SampleColumns, Step
 
 
@@ -31,10 +42,23 @@ def read_build(connection: apsw.Connection) -> Build:
     return Build(name, format_version, versions, created_at_ms)
 
 
+def read_status(connection: apsw.Connection, build: Build) -> ViewStatus:
+    """Everything that is said of how far this build is."""
+    return ViewStatus(
+        build, read_checkpoints(connection), read_gaps(connection), _read_refused_log(connection)
+    )
+
+
 def read_topic(connection: apsw.Connection) -> str | None:
     """The topic that is followed; None before the first step."""
     topic: str | None = connection.execute("SELECT topic FROM view").get
     return topic
+
+
+def read_topic_id(connection: apsw.Connection) -> str | None:
+    """Which log of that name it is."""
+    topic_id: str | None = connection.execute("SELECT topic_id FROM view").get
+    return topic_id
 
 
 def read_checkpoints(connection: apsw.Connection) -> list[Checkpoint]:
@@ -59,6 +83,11 @@ def read_gaps(connection: apsw.Connection) -> list[Gap]:
         'SELECT partition, first, "end", reason, noted_at_ms FROM gaps ORDER BY partition, first'
     )
     return [Gap(*_sound(row, (int, int, int, str, int))) for row in rows]
+
+
+def _read_refused_log(connection: apsw.Connection) -> RefusedLog | None:
+    row = connection.execute("SELECT topic_id, reason, noted_at_ms FROM refused_log").fetchone()
+    return None if row is None else RefusedLog(*_sound(row, (str, str, int)))
 
 
 def read_states(connection: apsw.Connection) -> Mapping[int, PartitionState]:
@@ -86,7 +115,8 @@ def check_log(connection: apsw.Connection, topic: str, topic_id: str) -> None:
     if followed not in {(None, None), (topic, topic_id)}:
         raise AnotherLogError(
             f"the view follows topic {followed[0]} with id {followed[1]}, not {topic} with id {topic_id}; "
-            f"{make_anew(Path(connection.filename).parents[1])}"
+            f"`{replay(Path(connection.filename).parents[1])} --allow-shorter` makes them anew from that one",
+            topic_id,
         )
 
 
@@ -106,6 +136,7 @@ def advance(connection: apsw.Connection, steps: Sequence[Step], samples: SampleC
         raise StaleCheckpointError(tuple(stale))
     if not stored:
         connection.execute("UPDATE view SET topic = ?, topic_id = ?", (steps[0].topic, steps[0].topic_id))
+    forget_refused_log(connection)
     newest_ms = _newest_times(samples)
     connection.executemany(
         "INSERT INTO checkpoints VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -140,6 +171,19 @@ def advance(connection: apsw.Connection, steps: Sequence[Step], samples: SampleC
             for gap in step.gaps
         ],
     )
+
+
+def note_refused_log(connection: apsw.Connection, refused: RefusedLog) -> None:
+    """In the place of an earlier note, within the caller's transaction."""
+    connection.execute(
+        "INSERT OR REPLACE INTO refused_log VALUES (1, ?, ?, ?)",
+        (refused.topic_id, refused.reason, refused.noted_at_ms),
+    )
+
+
+def forget_refused_log(connection: apsw.Connection) -> None:
+    """Within the caller's transaction."""
+    connection.execute("DELETE FROM refused_log")
 
 
 def _newest_times(samples: SampleColumns) -> dict[int, int]:

@@ -2,6 +2,7 @@
 
     view         one row: what the build is, and which log it follows
     checkpoints  how far each partition has been applied; with origins and gaps beside it
+    refused_log  one row while another log has been met since the last changes were applied
     gpus, metrics, label_sets   dictionaries: ids from 0 without holes, rows never change or go
     tails        what batches brought, as `tails` encodes it, for a shelf of GPUs
     blocks       the same folded, as `blocks` encodes it, for one GPU and a slice of time
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from typing import Final
 
-FORMAT_VERSION: Final = 1
+FORMAT_VERSION: Final = 2
 APPLICATION_ID: Final = 0x67707476  # "gptv", in the file's header
 PAGE_BYTES: Final = 8192  # one block that is not full takes a page, or shares it with others
 
@@ -58,6 +59,13 @@ CREATE TABLE gaps (
     PRIMARY KEY (partition, first)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE refused_log (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    topic_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    noted_at_ms INTEGER NOT NULL
+) STRICT;
+
 CREATE TABLE gpus (
     id INTEGER PRIMARY KEY,
     uuid TEXT NOT NULL UNIQUE
@@ -94,11 +102,15 @@ CREATE TABLE blocks (
     period INTEGER NOT NULL,
     first_ms INTEGER NOT NULL,
     last_ms INTEGER NOT NULL,
+    partition INTEGER NOT NULL,  -- that of all its rows; -1: of several
+    first_offset INTEGER NOT NULL,  -- the least of its rows
+    last_offset INTEGER NOT NULL,  -- the greatest
     row_count INTEGER NOT NULL,
     is_full INTEGER NOT NULL,
     data BLOB NOT NULL
 ) STRICT;
 CREATE INDEX blocks_of_gpu ON blocks (gpu, first_ms, last_ms, row_count);
+CREATE INDEX blocks_of_log ON blocks (gpu, partition, last_offset, first_offset);
 CREATE INDEX blocks_by_age ON blocks (last_ms);
 CREATE INDEX blocks_not_full ON blocks (gpu, period, row_count) WHERE NOT is_full;
 

@@ -37,10 +37,21 @@ def insert_tail(connection: apsw.Connection, rows: Rows, applied_at_ms: int) -> 
 def insert_blocks(connection: apsw.Connection, blocks: Sequence[tuple[Block, int, bool]]) -> None:
     """Add blocks, each with the period that it lies in, and whether it is full."""
     connection.executemany(
-        "INSERT INTO blocks (gpu, period, first_ms, last_ms, row_count, is_full, data) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO blocks (gpu, period, first_ms, last_ms, partition, first_offset, last_offset, "
+        "row_count, is_full, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
-            (block.gpu, period, block.first_ms, block.last_ms, block.row_count, is_full, block.data)
+            (
+                block.gpu,
+                period,
+                block.first_ms,
+                block.last_ms,
+                block.partition,
+                block.first_offset,
+                block.last_offset,
+                block.row_count,
+                is_full,
+                block.data,
+            )
             for block, period, is_full in blocks
         ],
     )

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import apsw
 import numpy as np
 
+from query.views.builds import make_anew
 from query.views.changes import assert_sound
 from query.views.columns import Rows
 from query.views.compaction import Compactor
 from query.views.compaction_limits import CompactionLimits
-from query.views.errors import ViewUnavailableError
-from query.views.model import Build, PartitionState
+from query.views.errors import GoneViewError, ViewError, ViewUnavailableError
+from query.views.file_identity import OpenFiles
+from query.views.model import Build, PartitionState, RefusedLog
 from query.views.sqlite_connection import plain_errors, snapshot, transaction
 from query.views.sqlite_dictionary import Dictionaries
 from query.views.sqlite_folder import SQLiteFolder
 from query.views.sqlite_latest import merge_latest
-from query.views.sqlite_progress import advance, check_log, read_states
+from query.views.sqlite_progress import advance, check_log, note_refused_log, read_states
 from query.views.sqlite_tails import insert_tail
 from query.views.store import Changes, ViewWriter
 from query.views.tails import SHELF_GPUS
@@ -33,25 +36,42 @@ class _OpenBuild:
         self.connection = connection
         self.dictionaries = Dictionaries(connection)
         self.compactor = compactor
+        # The write-ahead log is there for as long as this connection is.
+        self._files = OpenFiles([path, path.with_name(f"{path.name}-wal")])
+
+    def is_there(self) -> bool:
+        """Whether what is written can be found by those who open it later."""
+        return self._files.are_there()
 
 
 class SQLiteViewWriter(ViewWriter):
     """See `ViewWriter`. It follows CURRENT from call to call, and makes a build where there is none.
 
+    Args:
+        folder: where the builds are.
+        projections: those of this version, by name; None: whichever the build has.
+        retention_ms: see `open_writer`.
+        limits: how the background work is cut.
+        build_name: write to this build, whatever is current.
+
     Raises:
-        BadViewsError: the folder cannot hold views, or holds those of another format or other projections.
+        OtherBuildError: the build has another format or other projections.
+        BadViewsError: the folder cannot hold views, or the build is damaged or gone.
     """
 
     def __init__(
         self,
         folder: SQLiteFolder,
         *,
-        projections: Mapping[str, int],
+        projections: Mapping[str, int] | None,
         retention_ms: int | None = None,
         limits: CompactionLimits = CompactionLimits(),  # noqa: B008  # frozen
+        build_name: str | None = None,
     ) -> None:
+        assert projections is not None or build_name is not None, "a first build needs projections"
         self._folder = folder
-        self._projections = dict(projections)
+        self._projections = projections
+        self._build_name = build_name
         self._retention_ms = retention_ms
         self._limits = limits
         self._open: _OpenBuild | None = None
@@ -82,6 +102,11 @@ class SQLiteViewWriter(ViewWriter):
             raise
         current.dictionaries.keep()
 
+    def refuse_log(self, refused: RefusedLog) -> None:
+        current = self._current()
+        with plain_errors(current.path), transaction(current.connection):
+            note_refused_log(current.connection, refused)
+
     def maintain(self, now_ms: int) -> bool:
         current = self._current()
         with plain_errors(current.path):
@@ -104,14 +129,40 @@ class SQLiteViewWriter(ViewWriter):
     def _current(self) -> _OpenBuild:
         if self._is_closed:
             raise ViewUnavailableError("this writer of the views is closed; open another one")
-        name = self._folder.current_or_first(self._projections)
-        if self._open is not None and self._open.build.name == name:
+        name = self._wanted()
+        while True:
+            try:
+                self._open = self._still_open(name) or self._opened(name)
+            except GoneViewError:
+                # Dropped since it was looked for, where another one is current now.
+                name, sought = self._wanted(), name
+                if name == sought:
+                    raise
+            else:
+                return self._open
+
+    def _still_open(self, name: str) -> _OpenBuild | None:
+        """What is open, if it is the build of this name; GoneViewError where its files have been removed."""
+        if self._open is None:
+            return None
+        if self._open.build.name == name and self._open.is_there():
             return self._open
-        self._let_go()
+        with suppress(ViewError):  # of the lease of a build that is left behind
+            left = self._open
+            self._let_go()
+        if left.build.name == name:
+            raise GoneViewError(f"files of {left.path} were removed; {make_anew(self._folder.path)}")
+        return None
+
+    def _wanted(self) -> str:
+        if self._build_name is not None:
+            return self._build_name
+        assert self._projections is not None
+        return self._folder.current_or_first(self._projections)
+
+    def _opened(self, name: str) -> _OpenBuild:
         build, path, connection = self._folder.open_for_writing(name, self._projections)
-        compactor = Compactor(connection, self._limits, self._retention_ms)
-        self._open = _OpenBuild(build, path, connection, compactor)
-        return self._open
+        return _OpenBuild(build, path, connection, Compactor(connection, self._limits, self._retention_ms))
 
 
 def _rows(dictionaries: Dictionaries, changes: Changes) -> Rows:

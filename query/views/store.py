@@ -27,8 +27,10 @@ from query.views.model import (
     MetricUse,
     Origin,
     PartitionState,
+    RefusedLog,
     ViewStatus,
 )
+from query.views.series import Grid, MetricSeries
 
 if TYPE_CHECKING:
     import numpy as np
@@ -125,6 +127,14 @@ class ViewWriter(ABC):
         """
 
     @abstractmethod
+    def refuse_log(self, refused: RefusedLog) -> None:
+        """Note, durably, that another log was met; the newest note stays until changes are applied.
+
+        Raises:
+            ViewUnavailableError: the store cannot be reached or written now.
+        """
+
+    @abstractmethod
     def maintain(self, now_ms: int) -> bool:
         """Do a bounded piece of background work (compaction, retention); whether there is more.
 
@@ -149,6 +159,23 @@ class Window:
 
 AsOf = Mapping[int, int]
 """Next offset by partition: a listing as of this has the entries below it, and none of other partitions."""
+
+
+@attrs.frozen(eq=False)
+class LogSlice:
+    """Some entries of a GPU in the order of the log, and where to go on."""
+
+    entries: EntrySlice | None
+    """None: there are none."""
+    next_offsets: AsOf
+    """What was asked for, moved on: below it nothing is missing. It never moves back, though the view may
+    have been made anew and not be as far yet."""
+    checkpoints: AsOf
+    """How far the view was applied at that moment."""
+    topic_id: str | None
+    """The log that the view follows; None: none yet."""
+    has_more: bool
+    """Whether the view may have had more: ask again from `next_offsets`. False: it had not."""
 
 
 class GPURepository(ABC):
@@ -198,6 +225,33 @@ class TelemetryRepository(ABC):
         """
 
     @abstractmethod
+    def log_slice(
+        self,
+        gpu_id: str,
+        next_offsets: AsOf,
+        metric_names: Sequence[str] = (),
+        *,
+        limit: int = SLICE_ENTRIES_MAX,
+    ) -> LogSlice:
+        """A GPU's entries in the order of the log: (partition, offset, name), from these offsets on.
+
+        A partition that is left out is read from its beginning. All of it is of one moment. The entries of a
+        record are never parted: there are as many as the limit where the view has them, and the rest of the
+        last one's record; or fewer, and more to come, where few metrics are wanted among many.
+        """
+
+    @abstractmethod
+    def series(
+        self, gpu_id: str, metric_names: Sequence[str], grid: Grid
+    ) -> Iterator[Sequence[MetricSeries]]:
+        """What a GPU's entries of these metrics come to in each step of a grid, in slices, at least one.
+
+        A slice has each metric that the view knows, in the order of their names, with steps that follow those
+        of the slice before; there may be none. It is read as it is asked for, in bounded time. Memory grows
+        with the grid's steps, and not with the entries.
+        """
+
+    @abstractmethod
     def as_of(self) -> AsOf:
         """The view's checkpoints now."""
 
@@ -207,7 +261,14 @@ class ViewReader(GPURepository, TelemetryRepository):
 
     @abstractmethod
     def status(self) -> ViewStatus:
-        """The build, its checkpoints and its gaps."""
+        """The build, its checkpoints, its gaps, and another log that was refused."""
+
+    @abstractmethod
+    def beside(self) -> Sequence[ViewStatus]:
+        """Builds that are made beside the current one, and how far they are, in the order of their names.
+
+        Those whose making was interrupted are among them; those that cannot be read are not.
+        """
 
     @abstractmethod
     def close(self) -> None:

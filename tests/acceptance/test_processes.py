@@ -93,7 +93,7 @@ def test_what_cannot_be_is_one_line_and_one(tmp_path: Path, arguments: list[str]
 
 
 def test_views_of_another_log_end_a_collector_before_it_is_ready(tmp_path: Path) -> None:
-    """One line says what to delete; whoever started it need not try again and again."""
+    """One line says what to do about it; whoever started it need not try again and again."""
     views = f"sqlite:///{tmp_path / 'views'}"
     writer = open_writer(views, projections=VERSIONS, retention_ms=None)
     writer.apply(changes_of([], [Step(TELEMETRY, str(uuid.uuid4()), 0, None, 7, 7, 0)]))
@@ -105,7 +105,7 @@ def test_views_of_another_log_end_a_collector_before_it_is_ready(tmp_path: Path)
         assert 1 == it.wait()
         errors = [line["error"] for line in it.lines if line["level"] == "error"]
         assert 1 == len(errors)
-        assert f"delete {tmp_path / 'views'}" in errors[0]
+        assert f"`gputail replay --views {views}" in errors[0]
         assert "ready" not in [line["action"] for line in it.lines]
 
 

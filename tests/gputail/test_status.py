@@ -11,7 +11,7 @@ from gputail.status import Status, size
 def test_it_says_rate_lag_age_and_size() -> None:
     """The rate comes from two states."""
     status = Status()
-    status.line(PipelineState(1_000, 0, 0.1), 1.0, 0)
+    status.begin(PipelineState(1_000, 0, 0.1), 1.0)
 
     assert "2,470 records/s | lag 12 records | data 0.3 s old | 1.5 MiB on disk" == status.line(
         PipelineState(3_470, 12, 0.34), 2.0, 3 * 2**19

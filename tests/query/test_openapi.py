@@ -58,12 +58,14 @@ def test_the_command_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_every_route_is_in_the_document() -> None:
-    """And no other; the documentation itself is left out."""
+    """And no other; the documentation itself, and the page for people, are left out."""
     app = create_app(ApiSettings(), MemoryViews().reader()).litestar
     routes = {
         route.path_format
         for route in app.routes
-        if isinstance(route, HTTPRoute) and not route.path.startswith("/schema")
+        if isinstance(route, HTTPRoute)
+        and not route.path.startswith(("/schema", "/page"))
+        and route.path != "/"
     }
     assert routes == set(DOCUMENT["paths"])
     assert {"get"} == {method for _, method, _ in operations()}

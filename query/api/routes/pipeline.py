@@ -22,7 +22,8 @@ async def get_pipeline(service: NamedDependency[Service]) -> PipelineStatus:
     """How far the log has been applied to the views.
 
     The build of the views that is read now; for each partition of the log, how far it has been applied, and
-    how far that is behind; and the offsets that could not be applied.
+    how far that is behind; and the offsets that could not be applied. Another log that was met and refused,
+    and the builds that are made beside the one that is read.
     """
-    status = await service.views.read(lambda views: views.status())
-    return pipeline_dto(status, service.clock.wall_ms())
+    status, beside = await service.views.read(lambda views: (views.status(), views.beside()))
+    return pipeline_dto(status, beside, service.clock.wall_ms())

@@ -132,8 +132,13 @@ def rows_of_changes(changes: Changes) -> list[Row]:
 
 def origins_of(states: Mapping[int, PartitionState]) -> dict[int, dict[str, tuple[int, int]]]:
     """The marks that a view keeps, by partition and source; partitions without any left out."""
-    return {
-        number: {source: (last.pass_number, last.row) for source, last in state.origins.items()}
+    marks = {
+        number: of_sources({name: (last.pass_number, last.row) for name, last in state.origins.items()})
         for number, state in sorted(states.items())
-        if state.origins
     }
+    return {number: found for number, found in marks.items() if found}
+
+
+def of_sources(marks: Mapping[str, tuple[int, int]]) -> dict[str, tuple[int, int]]:
+    """The marks of sources, without the notes of readers (ingest/projections/readers.py)."""
+    return {source: mark for source, mark in marks.items() if not source.startswith("reader:")}

@@ -12,10 +12,11 @@ from ingest.assignment import REMOVED
 from ingest.collector import Collector
 from ingest.intake import DAMAGED
 from ingest.topics import TELEMETRY
-from query.views.errors import AnotherLogError
-from query.views.model import Gap
+from query.views.errors import AnotherLogError, ViewUnavailableError
+from query.views.model import Gap, RefusedLog
 from tests.ingest.collecting.events import event
 from tests.ingest.collecting.running import PARTITIONS, QUICK, Pipeline
+from tests.ingest.collecting.writers import WrappedWriter
 
 
 def gaps_of(pipeline: Pipeline) -> list[tuple[int, int, int, str]]:
@@ -24,6 +25,25 @@ def gaps_of(pipeline: Pipeline) -> list[tuple[int, int, int, str]]:
     found: list[Gap] = list(reader.status().gaps)
     reader.close()
     return [(gap.partition, gap.first, gap.end, gap.reason) for gap in found]
+
+
+def refused_by(pipeline: Pipeline) -> tuple[str, str] | None:
+    """The other log that the view tells of: its id, and why."""
+    reader = pipeline.reader()
+    refused = reader.status().refused_log
+    reader.close()
+    return None if refused is None else (refused.topic_id, refused.reason)
+
+
+async def topic_id(queue: MessageQueue) -> str:
+    return str((await queue.describe_topic(TELEMETRY)).topic_id)
+
+
+class NoteRefused(WrappedWriter):
+    """Its disk is full."""
+
+    def refuse_log(self, refused: RefusedLog) -> None:
+        raise ViewUnavailableError("the disk is full")
 
 
 def offsets_of(pipeline: Pipeline) -> list[int]:
@@ -153,9 +173,10 @@ async def test_a_topic_of_another_id(in_memory: Pipeline) -> None:
         await in_memory.applied(queue)
     rows = in_memory.rows()
     await replace_topic(queue, 50)
-    with pytest.raises(AnotherLogError, match="follows another log"):
+    with pytest.raises(AnotherLogError, match="follows another log") as refusal:
         await Collector(queue, in_memory.writer, "view", settings=QUICK).run()
     assert rows == in_memory.rows()
+    assert (await topic_id(queue), str(refusal.value)) == refused_by(in_memory)
     await queue.close()
 
 
@@ -167,9 +188,27 @@ async def test_a_checkpoint_beyond_the_log_s_end(in_memory: Pipeline) -> None:
         await in_memory.applied(queue)
     assert isinstance(queue, InMemoryMessageQueue)
     del queue.log.partition(in_memory.place.at(0))._records[3:]
-    with pytest.raises(AnotherLogError, match=r"up to offset 5.*ends at 3.*delete the view"):
+    with pytest.raises(AnotherLogError, match=r"up to offset 5.*ends at 3.*gputail replay") as refusal:
         await Collector(queue, in_memory.writer, "view", settings=QUICK).run()
     assert 5 == len(in_memory.rows())
+    assert (await topic_id(queue), str(refusal.value)) == refused_by(in_memory)
+    await in_memory.publish(queue, events(3, 9))
+    async with in_memory.collector():
+        await in_memory.applied(queue)
+    assert refused_by(in_memory) is None
+    await queue.close()
+
+
+async def test_a_note_that_cannot_be_stored(in_memory: Pipeline) -> None:
+    """Why the collector ends is told all the same."""
+    queue = in_memory.place.open()
+    await in_memory.publish(queue, events(0, 5))
+    async with in_memory.collector():
+        await in_memory.applied(queue)
+    await replace_topic(queue, 50)
+    with pytest.raises(AnotherLogError, match="follows another log"):
+        await Collector(queue, lambda: NoteRefused(in_memory.writer()), "view", settings=QUICK).run()
+    assert refused_by(in_memory) is None
     await queue.close()
 
 
@@ -181,7 +220,8 @@ async def test_a_topic_that_is_replaced_while_it_is_read(in_memory: Pipeline) ->
     running = asyncio.create_task(collector.run())
     await in_memory.applied(queue)
     await replace_topic(queue, 5)
-    with pytest.raises(AnotherLogError, match="replaced"):
+    with pytest.raises(AnotherLogError, match="replaced") as refusal:
         await running
     assert 5 == len(in_memory.rows())
+    assert (await topic_id(queue), str(refusal.value)) == refused_by(in_memory)
     await queue.close()

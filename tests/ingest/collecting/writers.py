@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from query.views.model import Build, PartitionState
+from query.views.model import Build, PartitionState, RefusedLog
 from query.views.store import Changes, ViewWriter
 
 
@@ -23,6 +23,9 @@ class WrappedWriter(ViewWriter):
 
     def apply(self, changes: Changes) -> None:
         self.inner.apply(changes)
+
+    def refuse_log(self, refused: RefusedLog) -> None:
+        self.inner.refuse_log(refused)
 
     def maintain(self, now_ms: int) -> bool:
         return self.inner.maintain(now_ms)

@@ -13,7 +13,7 @@ from ingest.telemetry.codec import encode
 from ingest.telemetry.fields import describe
 from ingest.telemetry.model import GPU, Origin, TelemetryEvent
 from tests.ingest.collecting.events import FIELDS, event, random_records
-from tests.ingest.collecting.naive_fold import Row, naive_fold, rows_of_changes
+from tests.ingest.collecting.naive_fold import Row, naive_fold, of_sources, rows_of_changes
 
 
 def stored(records: Iterable[NewRecord]) -> list[Record]:
@@ -54,7 +54,7 @@ def test_the_fold_is_the_naive_one(seed: int) -> None:
     assert expected.poison == poison
     assert len(expected.dropped) == dropped
     assert 1_500 == count
-    assert expected.origins == {number: dict(place.origins) for number, place in places.items()}
+    assert expected.origins == {number: of_sources(place.origins) for number, place in places.items()}
 
 
 def test_the_same_records_give_the_same_answer(seed: int) -> None:

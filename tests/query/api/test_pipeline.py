@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
+from freezegun import freeze_time
 
 from query.api.observer import CLIENT_GONE, UNKNOWN_METHOD, UNKNOWN_ROUTE
 from query.api.settings import ApiSettings
-from query.views.model import Gap
+from query.views.memory_builds import MemoryBuilds
+from query.views.model import Gap, RefusedLog
+from query.views.store import Step
 from tests.query.api.fleet import FIRST_ID, START_MS, TOPIC, TOPIC_ID, Fleet
 from tests.query.api.readers import LongReader
 from tests.query.api.serving import serving
 from tests.query.api.test_connections import connected
 from tests.query.api.test_streams import ENDLESS, begun, until
+from tests.query.views.changes import changes_of
+
+PROJECTIONS = {"inventory": 1, "samples": 1}
+
+
+def step(partition: int, next_offset: int) -> Step:
+    """The first of a partition."""
+    return Step(TOPIC, TOPIC_ID, partition, None, next_offset, next_offset, START_MS)
 
 
 class StoppedClock:
@@ -83,6 +95,55 @@ async def test_gaps_are_told() -> None:
                 "noted_at": "2026-11-22T10:00:00.000Z",
             }
         ] == (await api.get("/api/v1/pipeline")).json()["gaps"]
+
+
+async def test_another_log_is_told_until_records_are_applied() -> None:
+    """Which one, what is wrong with it, and when it was met."""
+    fleet = Fleet()
+    fleet.add(1)
+    writer = fleet.views.writer(projections=PROJECTIONS)
+    writer.refuse_log(RefusedLog("another-topic", "it is another log; make the views anew", START_MS))
+    async with serving(fleet.reader()) as api:
+        assert {
+            "topic_id": "another-topic",
+            "reason": "it is another log; make the views anew",
+            "noted_at": "2026-11-22T10:00:00.000Z",
+        } == (await api.get("/api/v1/pipeline")).json()["refused_log"]
+        fleet.add(1)
+        assert (await api.get("/api/v1/pipeline")).json()["refused_log"] is None
+
+
+async def test_builds_beside_tell_how_far_they_are() -> None:
+    """Up to the checkpoints of the build that is read, as long as both follow one log."""
+    fleet = Fleet()
+    fleet.add(5)
+    builds = MemoryBuilds(fleet.views)
+    async with serving(fleet.reader(), clock=StoppedClock()) as api:
+        assert [] == (await api.get("/api/v1/pipeline")).json()["builds_beside"]
+        with freeze_time("2026-11-22T10:00:00Z"):
+            build = builds.begin({"inventory": 2, "samples": 1})
+        [empty] = (await api.get("/api/v1/pipeline")).json()["builds_beside"]
+        assert {
+            "build": {
+                "name": "000002",
+                "format_version": 1,
+                "projections": {"inventory": 2, "samples": 1},
+                "created_at": "2026-11-22T10:00:00.000Z",
+            },
+            "topic_id": None,
+            "applied_time": None,
+            "behind_offsets": 15,
+            "partitions": [],
+        } == empty
+        writer = builds.open_writer(build, retention_ms=None)
+        writer.apply(changes_of([], [step(0, 2), step(1, 7)]))
+        [started] = (await api.get("/api/v1/pipeline")).json()["builds_beside"]
+        assert (TOPIC_ID, 3 + 0 + 5) == (started["topic_id"], started["behind_offsets"])
+        assert [(0, 2), (1, 7)] == [(one["partition"], one["checkpoint"]) for one in started["partitions"]]
+        other = builds.open_writer(builds.begin({"inventory": 3, "samples": 1}), retention_ms=None)
+        other.apply(changes_of([], [attrs.evolve(step(0, 2), topic_id="another-topic")]))
+        [_, followed] = (await api.get("/api/v1/pipeline")).json()["builds_beside"]
+        assert ("another-topic", None) == (followed["topic_id"], followed["behind_offsets"])
 
 
 async def test_a_view_without_records_has_no_partitions() -> None:

@@ -61,7 +61,7 @@ def check(answer: httpx.Response, status: int, kind: str = "about:blank") -> str
 @pytest.mark.parametrize(
     ("path", "status", "kind", "detail"),
     [
-        ("/", 404, "about:blank", "/schema/swagger shows what there is"),
+        ("/nope", 404, "about:blank", "/schema/swagger shows what there is"),
         ("/nope", 404, "about:blank", "nothing at this path"),
         ("/api/v1", 404, "about:blank", "nothing at this path"),
         ("/schema/assets/%00", 404, "about:blank", "nothing at this path"),
@@ -131,14 +131,15 @@ def test_other_methods_are_405(method: str, path: str, client: httpx.Client) -> 
 
 
 async def test_options_tells_the_methods() -> None:
-    """No content, and no view is needed for it."""
+    """No content, and no view is needed for it; nor does it matter what a GET would be asked for."""
     async with serving(Fleet(is_empty=True).reader()) as api:
-        answer = await api.client.options(PATH)
-        assert (204, b"", "GET, HEAD, OPTIONS") == (
-            answer.status_code,
-            answer.content,
-            answer.headers["allow"],
-        )
+        for path in (PATH, f"{PATH}?limit=10", "/api/v1/fleet/latest"):
+            answer = await api.client.options(path)
+            assert (204, b"", "GET, HEAD, OPTIONS") == (
+                answer.status_code,
+                answer.content,
+                answer.headers["allow"],
+            )
 
 
 @pytest.mark.parametrize(
@@ -148,6 +149,10 @@ async def test_options_tells_the_methods() -> None:
         f"/api/v1/gpus/{FIRST_ID}",
         PATH,
         f"{PATH}?limit=1",
+        f"/api/v1/gpus/{FIRST_ID}/series?metric_name=x",
+        "/api/v1/metrics",
+        "/api/v1/fleet/latest?metric_name=x",
+        "/api/v1/fleet/summary",
         "/api/v1/pipeline",
         "/health/ready",
     ],

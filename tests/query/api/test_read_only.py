@@ -10,7 +10,7 @@ from typing import Any
 import query.api
 from query.views.opening import open_reader, open_writer
 from query.views.store import ViewReader, ViewWriter
-from tests.query.api.fleet import FIRST_ID, Fleet
+from tests.query.api.fleet import FIRST_ID, UTIL, Fleet
 from tests.query.api.serving import serving
 
 PATHS = [
@@ -19,6 +19,10 @@ PATHS = [
     f"/api/v1/gpus/{FIRST_ID}",
     f"/api/v1/gpus/{FIRST_ID}/telemetry",
     f"/api/v1/gpus/{FIRST_ID}/telemetry?limit=5",
+    f"/api/v1/gpus/{FIRST_ID}/series?metric_name={UTIL.name}",
+    "/api/v1/metrics",
+    f"/api/v1/fleet/latest?metric_name={UTIL.name}",
+    "/api/v1/fleet/summary",
     "/api/v1/pipeline",
     "/health/ready",
     "/metrics",
@@ -47,27 +51,44 @@ async def test_every_route_needs_the_reader_only() -> None:
     async with serving(reader) as api:  # type: ignore[arg-type]
         for path in PATHS:
             assert 200 == (await api.get(path)).status_code, path
-    assert {"gpus", "gpu", "latest_of_gpu", "entries", "status"} == reader.called
+    assert {
+        "gpus",
+        "gpu",
+        "latest_of_gpu",
+        "latest_of_metric",
+        "metrics",
+        "entries",
+        "series",
+        "status",
+        "beside",
+    } == reader.called
 
 
 def test_readers_and_writers_are_apart() -> None:
     """No method that changes anything is a reader's."""
     reading = set(ViewReader.__abstractmethods__)
     assert {"close"} == reading & set(ViewWriter.__abstractmethods__)
-    assert not {name for name in reading if name.startswith(("apply", "write", "maintain", "delete", "set"))}
+    assert not {
+        name for name in reading if name.startswith(("apply", "write", "maintain", "delete", "set", "refuse"))
+    }
 
 
 def test_the_api_imports_ports_and_values_only() -> None:
-    """Of the views: errors, model, the reader's port; the in-memory store for the document, and no writer."""
+    """Of the views: errors, values, the reader's port; the store in memory for the document; no writer."""
     imported: set[tuple[str, str]] = set()
     for path in Path(query.api.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("query.views"):
                 imported |= {(str(node.module), alias.name) for alias in node.names}
             assert not (isinstance(node, ast.Import) and "query.views" in ast.dump(node))
-    assert {"query.views.errors", "query.views.memory", "query.views.model", "query.views.store"} == {
-        module for module, _ in imported
-    }
+    assert {
+        "query.views.errors",
+        "query.views.log_order",
+        "query.views.memory",
+        "query.views.model",
+        "query.views.series",
+        "query.views.store",
+    } == {module for module, _ in imported}
     assert not {name for _, name in imported if "Writer" in name or name in {"Changes", "Step"}}
 
 

@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 from query.views.errors import AnotherLogError, BadViewsError, StaleCheckpointError, ViewUnavailableError
-from query.views.model import Checkpoint, Origin, PartitionState
+from query.views.model import Checkpoint, Origin, PartitionState, RefusedLog
 from query.views.store import ViewReader, ViewWriter
 from tests.query.views.answers import entries_of, read, settle
 from tests.query.views.changes import (
@@ -35,7 +35,7 @@ def checkpoint(partition: int, next_offset: int, applied_time_ms: int | None, **
     return attrs.evolve(seen, **fields)
 
 
-def everything(reader: ViewReader) -> object:
+def everything(reader: ViewReader) -> tuple[object, ...]:
     """All that a reader can tell, to be compared with itself."""
     gpus = list(reader.gpus())
     return (
@@ -57,6 +57,7 @@ class CheckpointContract:
             reader.metrics,
             reader.as_of,
             reader.status,
+            reader.beside,
             lambda: reader.gpu("gpu-a"),
             lambda: reader.latest_of_gpu("gpu-a"),
             lambda: reader.latest_of_metric(POWER.name),
@@ -169,13 +170,41 @@ class CheckpointContract:
         before = everything(reader)
         for other in (Feed(topic_id="log-b"), Feed("other.telemetry", TOPIC_ID)):
             other.event("gpu-b", START_MS, {POWER.name: 1.0}, partition=4)
-            with pytest.raises(AnotherLogError):
+            with pytest.raises(AnotherLogError) as refusal:
                 writer.partition_states(other.topic, other.topic_id)
+            assert other.topic_id == refusal.value.topic_id
             with pytest.raises(AnotherLogError):
                 writer.apply(other.batch())
         assert before == everything(reader)
         feed.event("gpu-a", START_MS, {POWER.name: 1.0})
         writer.apply(feed.batch())
+
+    def test_a_note_of_another_log(self, place: Place) -> None:
+        """The newest stays, for every reader, until changes are applied; it changes nothing else."""
+        feed, writer, reader = Feed(), place.writer(), place.reader()
+        feed.event("gpu-a", START_MS, {POWER.name: 1.0})
+        writer.apply(feed.batch())
+        assert reader.status().refused_log is None
+        before = everything(reader)
+        writer.refuse_log(RefusedLog("log-b", "it is another log", SEEN_MS))
+        newest = RefusedLog("log-c", "it is yet another log", SEEN_MS + 1)
+        place.writer().refuse_log(newest)
+        other = Feed(topic_id="log-b")
+        other.event("gpu-b", START_MS, {POWER.name: 1.0}, partition=4)
+        with pytest.raises(AnotherLogError):
+            writer.apply(other.batch())
+        writer.apply(changes_of([], []))
+        assert newest == reader.status().refused_log == place.reader().status().refused_log
+        assert attrs.evolve(reader.status(), refused_log=None) in before
+        assert before[:-2] == everything(reader)[:-2]
+        stale = Feed()
+        stale.event("gpu-a", START_MS, {POWER.name: 1.0})
+        with pytest.raises(StaleCheckpointError):
+            writer.apply(stale.batch())
+        assert newest == reader.status().refused_log
+        feed.rowless(1)
+        writer.apply(feed.batch())
+        assert reader.status().refused_log is None
 
     def test_a_batch_may_carry_gaps(self, place: Place) -> None:
         """They are stored with the checkpoint, with their reasons, and told in order."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from query.views.building import Builds
 from query.views.memory import MemoryViews
+from query.views.memory_builds import MemoryBuilds
 from query.views.store import ViewReader, ViewWriter
 
 PROJECTIONS: Mapping[str, int] = {"inventory": 1, "samples": 1, "latest": 1}
@@ -15,7 +17,7 @@ class Place(ABC):
     """One test's views; everything that was opened is closed with it."""
 
     def __init__(self) -> None:
-        self._opened: list[ViewReader | ViewWriter] = []
+        self._opened: list[ViewReader | ViewWriter | Builds] = []
 
     def writer(
         self, *, retention_ms: int | None = None, projections: Mapping[str, int] = PROJECTIONS
@@ -29,6 +31,11 @@ class Place(ABC):
         self._opened.append(reader)
         return reader
 
+    def builds(self) -> Builds:
+        builds = self._builds()
+        self._opened.append(builds)
+        return builds
+
     def close(self) -> None:
         for opened in self._opened:
             opened.close()
@@ -38,6 +45,9 @@ class Place(ABC):
 
     @abstractmethod
     def _reader(self) -> ViewReader: ...
+
+    @abstractmethod
+    def _builds(self) -> Builds: ...
 
 
 class MemoryPlace(Place):
@@ -50,3 +60,6 @@ class MemoryPlace(Place):
 
     def _reader(self) -> ViewReader:
         return self._views.reader()
+
+    def _builds(self) -> Builds:
+        return MemoryBuilds(self._views)

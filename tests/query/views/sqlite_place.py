@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from query.views.building import Builds
 from query.views.compaction_limits import CompactionLimits
+from query.views.sqlite_builds import SQLiteBuilds
 from query.views.sqlite_folder import SQLiteFolder
 from query.views.sqlite_reader import SQLiteViewReader
 from query.views.sqlite_writer import SQLiteViewWriter
@@ -48,3 +50,6 @@ class SqlitePlace(Place):
 
     def _reader(self) -> ViewReader:
         return SQLiteViewReader(SQLiteFolder(self.folder))
+
+    def _builds(self) -> Builds:
+        return SQLiteBuilds(SQLiteFolder(self.folder))

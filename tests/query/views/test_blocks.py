@@ -37,6 +37,18 @@ def test_some_metrics_of_a_block(rows: Rows, wanted: frozenset[int]) -> None:
 
 
 @given(rows=ROWS)
+def test_a_block_says_where_in_the_log_its_rows_are(rows: Rows) -> None:
+    """Their partition, unless they are of several; their least and greatest offset."""
+    ordered = rows.by_series()
+    for block in blocks.encode(ordered, blocks.PLAIN):
+        own = ordered.take(ordered.gpu == block.gpu)
+        partitions = set(own.partition.tolist())
+        expected = partitions.pop() if len(partitions) == 1 else blocks.SEVERAL
+        assert expected == block.partition
+        assert (int(np.min(own.offset)), int(np.max(own.offset))) == (block.first_offset, block.last_offset)
+
+
+@given(rows=ROWS)
 def test_a_directory_sums_up_its_sub_columns(rows: Rows) -> None:
     """Count, blanks, least, greatest, sum, first and last are those of the rows."""
     ordered = rows.by_series()

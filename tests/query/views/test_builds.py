@@ -17,7 +17,7 @@ from query.views import builds
 from query.views.errors import BadViewsError, StaleCheckpointError, ViewUnavailableError
 from query.views.file_system import file_system_of, refuse_network
 from query.views.model import Build
-from query.views.opening import open_reader, open_writer
+from query.views.opening import open_builds, open_reader, open_writer
 from query.views.sqlite_connection import create_database, open_for_writing
 from query.views.sqlite_schema import FORMAT_VERSION, TABLES
 from query.views.store import ViewWriter
@@ -54,7 +54,10 @@ def next_build(folder: Path) -> str:
 def test_a_writer_makes_the_first_build(folder: Path) -> None:
     """It says which format and projections it has, and when it was made."""
     writer = writer_of(folder, samples=2, latest=1)
-    assert Build(writer.build.name, 1, {"latest": 1, "samples": 2}, 1_795_428_000_000) == writer.build
+    assert (
+        Build(writer.build.name, FORMAT_VERSION, {"latest": 1, "samples": 2}, 1_795_428_000_000)
+        == writer.build
+    )
     assert f"{writer.build.name}\n" == (folder / "CURRENT").read_text()
     reader = open_reader(f"sqlite:///{folder}")
     assert writer.build == reader.status().build
@@ -194,7 +197,7 @@ def test_views_that_were_deleted_are_made_anew(folder: Path) -> None:
 def test_other_projections_are_refused(folder: Path) -> None:
     """In a line that says what to do."""
     writer_of(folder, samples=1).close()
-    with pytest.raises(BadViewsError, match=r"\(samples 1\) than .* \(samples 2\); delete .*/views; "):
+    with pytest.raises(BadViewsError, match=r"\(samples 1\) than .* \(samples 2\); collectors make"):
         writer_of(folder, samples=2)
 
 
@@ -206,7 +209,7 @@ def test_another_format_is_refused(folder: Path) -> None:
     connection = open_for_writing(database)
     connection.execute("UPDATE view SET format_version = 99")
     connection.close()
-    with pytest.raises(BadViewsError, match=r"has format 99, and this version reads 1; delete .*/views; "):
+    with pytest.raises(BadViewsError, match=rf"has format 99, .* reads {FORMAT_VERSION}; collectors make"):
         writer_of(folder)
     with pytest.raises(BadViewsError, match="has format 99"):
         open_reader(f"sqlite:///{folder}").gpus()
@@ -339,3 +342,22 @@ def test_a_name_in_memory_is_shared(seed: int) -> None:
     url = f"memory://test-{seed}"
     writer, reader = open_writer(url, projections={"samples": 1}, retention_ms=None), open_reader(url)
     assert writer.build == reader.status().build
+
+
+# --- beside the current one ----------------------------------------------------------------------
+
+
+def test_readers_leave_out_what_cannot_be_read(folder: Path) -> None:
+    """A build beside that is damaged, gone in part or of another format hides none of the others."""
+    writer = writer_of(folder)
+    reader, beside = open_reader(f"sqlite:///{folder}"), open_builds(f"sqlite:///{folder}")
+    damaged, gone, other, sound = [beside.begin({"samples": number}) for number in range(2, 6)]
+    assert [damaged, gone, other, sound] == [one.build for one in reader.beside()]
+    (folder / damaged.name / "view.sqlite").write_bytes(b"\0" * 8192)
+    (folder / gone.name / "view.sqlite").unlink()
+    connection = open_for_writing(folder / other.name / "view.sqlite")
+    connection.execute("UPDATE view SET format_version = 99")
+    connection.close()
+    assert [sound] == [one.build for one in reader.beside()]
+    for each in (reader, beside, writer):
+        each.close()

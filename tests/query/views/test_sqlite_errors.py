@@ -10,9 +10,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from query.views import sqlite_connection, sqlite_names
-from query.views.errors import BadViewsError, DamagedViewError, ViewError, ViewUnavailableError
+from query.views import sqlite_connection, sqlite_names, sqlite_snapshot
+from query.views.errors import BadViewsError, DamagedViewError, GoneViewError, ViewError, ViewUnavailableError
 from query.views.model import Build
+from query.views.series import Grid
 from query.views.sqlite_connection import open_for_reading, open_for_writing, plain_errors
 from query.views.sqlite_folder import SQLiteFolder
 from query.views.sqlite_schema import PAGE_BYTES
@@ -54,6 +55,8 @@ def fill(place: SqlitePlace) -> Feed:
 def read_all(reader: ViewReader) -> None:
     for gpu in reader.gpus():
         reader.gpu(gpu.id)
+        grid = Grid.shared_out(gpu.first_seen_ms, gpu.last_seen_ms, 5)
+        list(reader.series(gpu.id, gpu.metric_names, grid))
         read(reader, gpu.id)
         reader.latest_of_gpu(gpu.id)
     for use in reader.metrics():
@@ -163,7 +166,9 @@ def test_tables_with_wrong_rows(place: SqlitePlace, sql: str, what: str) -> None
     connection = open_for_writing(database(place))
     connection.execute(sql)
     connection.close()
-    with pytest.raises(DamagedViewError, match=f"is damaged .*{what}.*; delete {place.folder};") as refusal:
+    with pytest.raises(
+        DamagedViewError, match=f"is damaged .*{what}.*; collectors make the views anew"
+    ) as refusal:
         read_from(place)
     assert not refusal.value.retriable
 
@@ -220,7 +225,7 @@ def test_a_file_that_is_no_database(place: SqlitePlace, content: bytes) -> None:
     """Is not taken for a view."""
     fill(place)
     database(place).write_bytes(content)
-    with pytest.raises(BadViewsError, match=f"delete {place.folder}; collectors make the views anew"):
+    with pytest.raises(BadViewsError, match=f"gputail replay --views sqlite:///{place.folder}"):
         place.reader().gpus()
 
 
@@ -239,8 +244,9 @@ def test_a_database_of_somebody_else(place: SqlitePlace) -> None:
 def test_a_database_that_is_gone(place: SqlitePlace) -> None:
     """Though CURRENT names it."""
     fill(place)
-    database(place).unlink()
-    with pytest.raises(ViewUnavailableError, match="cannot be opened"):
+    path = database(place)
+    path.unlink()
+    with pytest.raises(GoneViewError, match=f"{path} is gone; collectors make the views anew"):
         place.reader().gpus()
 
 
@@ -305,7 +311,7 @@ def test_a_batch_that_fails_after_names_were_given(place: SqlitePlace) -> None:
 
     class WatchedFolder(SQLiteFolder):
         def open_for_writing(
-            self, name: str, projections: Mapping[str, int]
+            self, name: str, projections: Mapping[str, int] | None = None
         ) -> tuple[Build, Path, apsw.Connection]:
             opened = super().open_for_writing(name, projections)
             connections.append(opened[2])
@@ -375,3 +381,18 @@ def test_any_error_of_sqlite_becomes_a_line(tmp_path: Path) -> None:
     for kind in kinds:
         with pytest.raises(ViewError, match=r"view.sqlite"), plain_errors(tmp_path / "view.sqlite"):
             raise kind("what SQLite says")
+
+
+def test_a_snapshot_on_a_full_disk(
+    place: SqlitePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The words are ours, for SQLite's own may be "not an error"."""
+
+    def full(_: object) -> Iterator[None]:
+        raise apsw.FullError("not an error")
+
+    build, builds = place.writer().build, place.builds()
+    monkeypatch.setattr(sqlite_snapshot, "moment", full)
+    with pytest.raises(ViewUnavailableError, match="copy cannot be written: its disk is full; free some"):
+        builds.snapshot(build, tmp_path / "copy")
+    assert [place.folder] == list(tmp_path.iterdir())

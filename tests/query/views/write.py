@@ -1,5 +1,7 @@
 """`python -m tests.query.views.write DIR`: apply the known log from where the view stands, compact, go on.
 
+It follows the build that is current, and goes on from where that one stands.
+
 A line says each checkpoint after it has been applied; the end of stdin ends the process.
 """
 
@@ -9,17 +11,28 @@ import select
 import sys
 from pathlib import Path
 
+from query.views.errors import StaleCheckpointError
+from query.views.store import ViewWriter
 from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID
 from tests.query.views.known_log import BATCH_RECORDS, batch
 from tests.query.views.sqlite_place import LAZY, SqlitePlace
 
 
+def stands_at(writer: ViewWriter) -> int | None:
+    """The checkpoint, which is the same in all partitions."""
+    state = writer.partition_states(TOPIC, TOPIC_ID).get(0)
+    return state.checkpoint.next_offset if state and state.checkpoint else None
+
+
 def main(folder: Path) -> None:
     writer = SqlitePlace(folder, LAZY).writer()
-    state = writer.partition_states(TOPIC, TOPIC_ID).get(0)
-    end = state.checkpoint.next_offset if state and state.checkpoint else None
+    end = stands_at(writer)
     while not select.select([sys.stdin], [], [], 0)[0]:
-        writer.apply(batch(end))
+        try:
+            writer.apply(batch(end))
+        except StaleCheckpointError:  # another build is current
+            end = stands_at(writer)
+            continue
         end = (end or 0) + BATCH_RECORDS
         print(end, flush=True)
         writer.maintain(SEEN_MS)

@@ -19,6 +19,7 @@ from ingest.dead_letter import DeadLetters
 from ingest.intake import Intake
 from ingest.parcel import Parcel
 from ingest.projections import Move, Place, PoisonRecord
+from ingest.pump import Pump
 from query.views.memory_build import MemoryBuild
 from query.views.model import Gap, Origin
 from query.views.store import Step
@@ -66,10 +67,10 @@ def committed_before_the_view() -> AbstractContextManager[object]:
 
 
 def refused_partition_not_read_again() -> AbstractContextManager[object]:
-    async def begin_again(self: Collecting, stale: frozenset[int]) -> None:
+    async def begin_again(self: Pump, stale: frozenset[int]) -> None:
         """Nothing: its cursor stays where it was."""
 
-    return patch.object(Collecting, "_begin_again", begin_again)
+    return patch.object(Pump, "_begin_again", begin_again)
 
 
 def unseen_records_passed_over() -> AbstractContextManager[object]:

@@ -1,0 +1,86 @@
+"""The dead-letter topic from an offset to its end, batch by batch, past what cannot be read."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping, Sequence
+
+from eventlog.client import MessageQueue, Record, Refusal, Subscription, TopicPartition
+from eventlog.client.errors import CorruptRangeError, OffsetOutOfRangeError
+from eventlog.client.past_damage import next_readable
+
+logger = logging.getLogger(__name__)
+
+RECORDS_MAX = 1_000
+"""In one batch."""
+POLL_S = 0.5
+QUIET_S_MAX = 5.0
+"""After so long without a record, from a broker that answers, the rest is damaged and was passed over."""
+ANSWER_S = 10.0
+
+
+async def read_topic(
+    queue: MessageQueue,
+    topic: str,
+    starts: Mapping[TopicPartition, int] | None = None,
+    *,
+    only: TopicPartition | None = None,
+) -> AsyncGenerator[Sequence[Record]]:
+    """The records that the topic has now, from the log start or `starts` on; in order in each partition.
+
+    Raises:
+        UnknownTopicError: there is no such topic.
+        BrokerUnavailableError: nobody answers.
+        UnauthorizedError: the broker does not let us read.
+    """
+    marks = await queue.watermarks(await queue.partitions_of(topic) if only is None else [only])
+    positions = {at: max(mark.log_start, (starts or {}).get(at, 0)) for at, mark in marks.items()}
+    positions = {at: start for at, start in positions.items() if start < marks[at].high_watermark}
+    ends = {at: marks[at].high_watermark for at in positions}
+    if not positions:
+        return
+    subscription = await queue.read(positions)
+    loop = asyncio.get_running_loop()
+    heard_s = loop.time()
+    try:
+        while any(position < ends[at] for at, position in positions.items()):
+            batch = await subscription.poll(records_max=RECORDS_MAX, timeout_s=POLL_S)
+            records = [record for record in batch.records if record.offset < ends[_at(record)]]
+            for record in batch.records:
+                positions[_at(record)] = record.offset + 1
+            for refusal in batch.refusals:
+                await _pass(queue, subscription, refusal, positions)
+            if records:
+                yield records
+            if batch:
+                heard_s = loop.time()
+            elif loop.time() - heard_s >= QUIET_S_MAX:
+                await queue.watermarks(ends)  # a broker that is away must not pass for damage
+                return
+    finally:
+        await subscription.close()
+
+
+def _at(record: Record) -> TopicPartition:
+    return TopicPartition(record.topic, record.partition)
+
+
+async def _pass(
+    queue: MessageQueue, subscription: Subscription, refusal: Refusal, positions: dict[TopicPartition, int]
+) -> None:
+    """Go on behind what was refused."""
+    at, first = refusal.at, positions[refusal.at]
+    mark = (await queue.watermarks([at]))[at]
+    if isinstance(refusal.error, CorruptRangeError):
+        end = await next_readable(queue, at, first, mark.high_watermark, answer_s=ANSWER_S)
+    elif isinstance(refusal.error, OffsetOutOfRangeError) and first < mark.log_start:
+        end = mark.log_start
+    else:
+        raise refusal.error
+    logger.warning(
+        "records that cannot be read were passed over",
+        extra={"action": "read_past", "partition": str(at), "first_offset": first, "end_offset": end},
+    )
+    positions[at] = end
+    await subscription.seek(at, end)

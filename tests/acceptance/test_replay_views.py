@@ -1,0 +1,169 @@
+"""`gputail replay` and views that make themselves anew, over real processes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import attrs
+import pytest
+
+from tests.acceptance.api import Api, wait_until
+from tests.acceptance.pipeline import Pipeline
+from tests.acceptance.process import RunningProcess, command, environment
+from tests.acceptance.sources import ROW_COUNT
+from tests.documents import ROOT
+
+PASSES = 4
+
+
+@attrs.frozen(eq=False)
+class Running:
+    """A log with some passes, a collector that has applied them, and an API."""
+
+    pipeline: Pipeline
+    api: Api
+    collector: RunningProcess
+    folder: Path
+    record_count: int
+
+    def replay(self, *options: str, code: int = 0) -> dict[str, Any]:
+        """What one replay says of itself."""
+        done = self.popen(*options)
+        out, err = done.communicate(timeout=60)
+        assert code == done.returncode, (out, err)
+        return json.loads(out) if out else {"error": err}
+
+    def popen(self, *options: str) -> subprocess.Popen[str]:
+        """A replay that runs."""
+        told = ["--bootstrap-servers", self.pipeline.broker.bootstrap, "--json"]
+        return subprocess.Popen(
+            command("replay", *told, *options),
+            cwd=ROOT,
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def views(self) -> tuple[str, str]:
+        """The option that names them."""
+        return "--views", self.pipeline.views
+
+    def is_anew(self, old: str) -> bool:
+        """Whether another build is read, and has everything."""
+        return self.api.applied_records() == self.record_count and self.build() != old
+
+    def build(self) -> str:
+        """The build that is read."""
+        name: str = self.api.get("/api/v1/pipeline")["build"]["name"]
+        return name
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    folder = tmp_path_factory.mktemp("replayed")
+    with Pipeline(folder / "log", f"sqlite:///{folder / 'views'}") as pipeline:
+        collector, api = pipeline.collector(), pipeline.api()
+        streamer = pipeline.streamer("sample", "--interval", "0.1")
+        api.wait_for_records(PASSES * ROW_COUNT)
+        assert 0 == streamer.stop()
+        stored = next(line["records"] for line in streamer.lines if line["action"] == "end")
+        api.wait_for_records(stored)
+        yield Running(pipeline, api, collector, folder, stored)
+
+
+def test_a_replay_changes_nothing_but_the_build(running: Running) -> None:
+    """R13: the digest of all answers is equal; a dry run says what would be read, and changes nothing."""
+    before, old = running.api.digest(), running.build()
+
+    plan = running.replay(*running.views, "--dry-run")
+    assert (running.record_count, old, False) == (plan["record_count"], plan["current"], plan["is_shorter"])
+    assert old == running.build()
+
+    report = running.replay(*running.views)
+    assert (True, old, running.record_count) == (
+        report["is_current"],
+        report["replaced"],
+        report["records"],
+    )
+    assert report["build"] == running.build() != old
+    assert before == running.api.digest()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_replay_that_is_ended(running: Running, number: signal.Signals) -> None:
+    """The old build goes on, and the next replay takes over whatever is left."""
+    before, old = running.api.digest(), running.build()
+    process = running.popen(*running.views, "--batch-records", "500")
+    views = running.folder / "views"
+    wait_until(lambda: len(list(views.glob("*/view.sqlite"))) > 1, "a second build")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    is_interrupted = process.returncode == (130 if number is signal.SIGTERM else -number)
+    assert is_interrupted or process.returncode == 0, (out, err)  # 0: it was done before the signal came
+    if is_interrupted:
+        assert old == running.build()
+    assert before == running.api.digest()
+
+    assert running.replay(*running.views)["is_current"]
+    assert before == running.api.digest()
+    assert 1 == len(list(views.glob("*/view.sqlite")))
+
+
+def test_a_part_of_the_log(running: Running) -> None:
+    """The fleet as it was at a time, in a store of its own; nothing else is touched."""
+    before = running.api.digest()
+    gpu_id = running.api.gpu_ids()[0]
+    entries = running.api.entries(gpu_id)
+    middle = entries[len(entries) // 2]["observed_at"]
+    into = f"sqlite:///{running.folder / 'part'}"
+
+    report = running.replay("--into", into, "--to", middle)
+
+    assert report["is_current"]
+    part = running.pipeline.api(views=into)
+    assert [each for each in entries if each["observed_at"] < middle] == part.entries(gpu_id)
+    assert before == running.api.digest()
+    refused = running.replay("--into", into, "--to", middle, code=1)
+    assert "another one" in refused["error"]
+    empty = running.replay(
+        "--into", f"sqlite:///{running.folder / 'later'}", "--from", datetime.now(tz=UTC).isoformat()
+    )
+    assert 0 == empty["records"]
+
+
+def test_a_view_that_is_deleted_is_made_anew(running: Running) -> None:
+    """Whole, or its database alone, under a running collector; the answers are the same in the end."""
+    before, views = running.api.digest(), running.folder / "views"
+    old = running.build()
+    shutil.rmtree(views)
+    wait_until(lambda: running.is_anew(old), "another build after the folder has gone")
+    assert before == running.api.digest()
+
+    second = running.build()
+    (views / second / "view.sqlite").unlink()
+    wait_until(lambda: running.is_anew(second), "another build after the database has gone")
+    assert before == running.api.digest()
+    lines = [line for line in running.collector.lines if line["action"] == "rebuild_view"]
+    assert ["deleted", "gone"] == [line["reason"] for line in lines]
+
+
+def test_a_view_that_is_damaged_is_made_anew(running: Running) -> None:
+    """A collector that starts finds it, and says so."""
+    before, old = running.api.digest(), running.build()
+    assert 0 == running.collector.stop()
+    (running.folder / "views" / old / "view.sqlite").write_bytes(b"no database" * 1000)
+
+    collector = running.pipeline.collector()
+
+    wait_until(lambda: running.is_anew(old), "another build")
+    assert "damaged" == collector.wait_for("rebuild_view")["reason"]
+    assert before == running.api.digest()
