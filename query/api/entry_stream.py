@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
-from litestar import Response
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 
 from query.api.entry_json import encode_entries
 from query.api.reading import ViewThread
+from query.api.sent_by_itself import disconnected
 from query.views.errors import ViewError
 from query.views.model import EntrySlice
 
@@ -64,7 +64,7 @@ class EntryStream:
         self._ended = ended
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         try:
             headers = [(name.lower().encode(), value.encode()) for name, value in self._headers.items()]
             piece = await self._next()  # what fails here is still an answer
@@ -100,20 +100,3 @@ class EntryStream:
         close = getattr(self._pieces, "close", None)
         if close is not None:
             close()
-
-
-class EntryStreamResponse(Response[Any]):
-    """What a handler returns for Litestar to send."""
-
-    def __init__(self, stream: EntryStream) -> None:
-        super().__init__(None)
-        self._stream = stream
-
-    def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
-        """The stream sends itself."""
-        return self._stream
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -7,7 +7,7 @@ from typing import Final
 
 import attrs
 
-from query.api.problems import UNKNOWN_GPU, ProblemError
+from query.api.problems import unknown_gpu
 from query.api.stream_events import BehindNote, GapNote, StreamEvent, note, record_events
 from query.api.stream_place import StreamPlace, log_mark
 from query.views.store import AsOf, ViewReader
@@ -54,7 +54,7 @@ def begin(
     is_ahead = resumed is not None and resumed.is_ahead_of(ends)
     is_awaited = is_ahead and resumed is not None and resumed.log is not None and mark in {None, resumed.log}
     if not is_awaited and views.gpu(wanted.gpu_id) is None:
-        raise ProblemError(UNKNOWN_GPU, f"there is no telemetry of {wanted.gpu_id}; /api/v1/gpus lists all")
+        raise unknown_gpu(wanted.gpu_id)
     if resumed is None:
         return StreamPlace(mark, ends), []
     place = attrs.evolve(resumed, log=resumed.log or mark)

@@ -12,13 +12,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any, Final, cast
 
-from litestar import Response
-from litestar.types import ASGIApp, Receive, Scope, Send
+from litestar.types import Receive, Scope, Send
 
 from query.api.last_words import LAST_WORDS
 from query.api.live_rounds import Round, Wanted, next_round
 from query.api.live_streams import LiveStreams
 from query.api.reading import ViewThread
+from query.api.sent_by_itself import disconnected
 from query.api.settings import ApiSettings
 from query.api.stream_events import MEDIA_TYPE, DroppedNote, StreamEvent, heartbeat, note, opening
 from query.api.stream_place import StreamPlace
@@ -61,7 +61,7 @@ class LiveStream:
         """When something is to be said, though nothing has come."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        gone = asyncio.ensure_future(_disconnected(receive))
+        gone = asyncio.ensure_future(disconnected(receive))
         gone.add_done_callback(lambda _: self._woken.set())
         cast("dict[str, Any]", scope)[LAST_WORDS] = self._last_words
         self._streams.join(self._woken.set)
@@ -153,20 +153,3 @@ def _pieces(events: Iterable[StreamEvent]) -> Iterator[list[StreamEvent]]:
             piece, size = [], 0
     if piece:
         yield piece
-
-
-class LiveStreamResponse(Response[Any]):
-    """What a handler returns for Litestar to send."""
-
-    def __init__(self, stream: LiveStream) -> None:
-        super().__init__(None)
-        self._stream = stream
-
-    def to_asgi_response(self, *_: object, **__: object) -> ASGIApp:  # type: ignore[override]
-        """The stream sends itself."""
-        return self._stream
-
-
-async def _disconnected(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import attrs
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 
 from query.api.dto import as_of_dto
@@ -28,6 +26,7 @@ from query.api.params import (
     StaleAfter,
     parse_length,
 )
+from query.api.read_json import read_json
 from query.api.service import Service
 from query.clock import Clock
 from query.views.model import GPUFilter, LabelSet, ViewStatus
@@ -63,8 +62,8 @@ async def list_fleet_latest(
         limit, cursor, service.settings.page_items_max, "latest", metric_name, *filters
     )
     wanted = GPUFilter(hostname=hostname, model_name=model_name, namespace=namespace, pod=pod)
-    return _json(
-        await service.views.read(lambda views: _latest(views, metric_name, wanted, paging, service.clock))
+    return await read_json(
+        service.views, lambda views: _latest(views, metric_name, wanted, paging, service.clock)
     )
 
 
@@ -122,7 +121,7 @@ async def get_fleet_summary(
         idle_at_most=rules.idle_at_most if idle_at_most is None else float(idle_at_most),
     )
     wanted = GPUFilter(hostname=hostname, model_name=model_name, namespace=namespace, pod=pod)
-    return _json(await service.views.read(lambda views: _summary(views, wanted, rules, bounds)))
+    return await read_json(service.views, lambda views: _summary(views, wanted, rules, bounds))
 
 
 def _summary(views: ViewReader, wanted: GPUFilter, rules: FleetRules, bounds: Bounds) -> bytes:
@@ -136,8 +135,3 @@ def _summary(views: ViewReader, wanted: GPUFilter, rules: FleetRules, bounds: Bo
         return summarise(views.gpus(wanted), power, utilisation, bounds, as_of_dto(status))
 
     return msgspec.json.encode(of_one_build(views, ask))
-
-
-def _json(body: bytes) -> Response[Any]:
-    """JSON that was made in the reader's thread."""
-    return Response(body, media_type=MediaType.JSON)

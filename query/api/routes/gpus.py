@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 
 from query.api.dto import GPUDetail, GPUList, as_of_dto, gpu_dto, latest_dto
+from query.api.one_build import of_one_build
 from query.api.openapi import errors
 from query.api.paging import Paging
 from query.api.params import (
@@ -21,9 +20,10 @@ from query.api.params import (
     Pod,
 )
 from query.api.problems import unknown_gpu
+from query.api.read_json import read_json
 from query.api.service import Service
 from query.clock import Clock
-from query.views.model import GPUFilter
+from query.views.model import GPUFilter, ViewStatus
 from query.views.store import ViewReader
 
 
@@ -53,15 +53,19 @@ async def list_gpus(
     filters = (hostname, model_name, namespace, pod)
     paging = Paging.of_parameters(limit, cursor, service.settings.page_items_max, "gpus", *filters)
     wanted = GPUFilter(hostname=hostname, model_name=model_name, namespace=namespace, pod=pod)
-    return _json(await service.views.read(lambda views: _page(views, wanted, paging)))
+    return await read_json(service.views, lambda views: _page(views, wanted, paging))
 
 
 def _page(views: ViewReader, wanted: GPUFilter, paging: Paging) -> bytes:
     """The list, or a page of it, as JSON."""
-    as_of = paging.as_of(views.status())
-    found = views.gpus(wanted, after_id=paging.after, limit=paging.count_max)
-    gpus, cursor = paging.page(found, as_of, lambda gpu: gpu.id)
-    return msgspec.json.encode(GPUList([gpu_dto(gpu) for gpu in gpus], cursor, as_of))
+
+    def ask(status: ViewStatus) -> GPUList:
+        as_of = paging.as_of(status)
+        found = views.gpus(wanted, after_id=paging.after, limit=paging.count_max)
+        gpus, cursor = paging.page(found, as_of, lambda gpu: gpu.id)
+        return GPUList([gpu_dto(gpu) for gpu in gpus], cursor, as_of)
+
+    return msgspec.json.encode(of_one_build(views, ask))
 
 
 @get(
@@ -74,21 +78,18 @@ def _page(views: ViewReader, wanted: GPUFilter, paging: Paging) -> bytes:
 )
 async def get_gpu(gpu_id: GPUIdParameter, service: NamedDependency[Service]) -> Response[GPUDetail]:
     """A GPU's newest attributes, and the newest value of each of its metrics, with unit and age."""
-    return _json(await service.views.read(lambda views: _detail(views, gpu_id, service.clock)))
+    return await read_json(service.views, lambda views: _detail(views, gpu_id, service.clock))
 
 
 def _detail(views: ViewReader, gpu_id: str, clock: Clock) -> bytes:
     """One GPU as JSON."""
-    as_of = as_of_dto(views.status())
-    gpu = views.gpu(gpu_id)
-    if gpu is None:
-        raise unknown_gpu(gpu_id)
-    now_ms = clock.wall_ms()
-    latest = [latest_dto(one, now_ms) for one in views.latest_of_gpu(gpu_id)]
-    detail = GPUDetail(**msgspec.structs.asdict(gpu_dto(gpu)), latest=latest, as_of=as_of)
-    return msgspec.json.encode(detail)
 
+    def ask(status: ViewStatus) -> GPUDetail:
+        gpu = views.gpu(gpu_id)
+        if gpu is None:
+            raise unknown_gpu(gpu_id)
+        now_ms = clock.wall_ms()
+        latest = [latest_dto(one, now_ms) for one in views.latest_of_gpu(gpu_id)]
+        return GPUDetail(**msgspec.structs.asdict(gpu_dto(gpu)), latest=latest, as_of=as_of_dto(status))
 
-def _json(body: bytes) -> Response[Any]:
-    """JSON that was made in the reader's thread."""
-    return Response(body, media_type=MediaType.JSON)
+    return msgspec.json.encode(of_one_build(views, ask))

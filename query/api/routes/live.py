@@ -9,9 +9,10 @@ from litestar.di import NamedDependency
 from litestar.params import HeaderParameter, QueryParameter
 
 from query.api.live_rounds import Wanted, begin
-from query.api.live_stream import LiveStream, LiveStreamResponse
+from query.api.live_stream import LiveStream
 from query.api.openapi import errors
 from query.api.params import GPUIdParameter, MetricNames
+from query.api.sent_by_itself import SentByItself
 from query.api.service import Service
 from query.api.stream_events import MEDIA_TYPE
 from query.api.stream_place import ID_PATTERN, StreamPlace
@@ -72,4 +73,4 @@ async def stream_telemetry(
     stream = LiveStream(
         wanted, place, events, views=service.views, streams=streams, settings=service.settings
     )
-    return LiveStreamResponse(stream)
+    return SentByItself(stream)

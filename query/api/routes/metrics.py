@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 
 from query.api.fleet_dto import MetricList, metric_dto
@@ -13,6 +11,7 @@ from query.api.one_build import of_one_build
 from query.api.openapi import errors
 from query.api.paging import Paging
 from query.api.params import CursorText, Limit
+from query.api.read_json import read_json
 from query.api.service import Service
 from query.views.model import ViewStatus
 from query.views.store import ViewReader
@@ -31,9 +30,7 @@ async def list_metrics(
 ) -> Response[MetricList]:
     """Every metric of which the view holds a newest value, in the order of the names."""
     paging = Paging.of_parameters(limit, cursor, service.settings.page_items_max, "metrics")
-    body = await service.views.read(lambda views: _page(views, paging))
-    answer: Response[Any] = Response(body, media_type=MediaType.JSON)
-    return answer
+    return await read_json(service.views, lambda views: _page(views, paging))
 
 
 def _page(views: ViewReader, paging: Paging) -> bytes:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import attrs
 import msgspec
-from litestar import MediaType, Response, get
+from litestar import Response, get
 from litestar.di import NamedDependency
 
 from query.api.dto import AsOf, as_of_dto
@@ -15,6 +14,7 @@ from query.api.one_build import of_one_build
 from query.api.openapi import errors
 from query.api.params import EndTime, GPUIdParameter, Points, SeriesMetricNames, SeriesStep, StartTime
 from query.api.problems import unknown_gpu
+from query.api.read_json import read_json
 from query.api.reading import ViewThread
 from query.api.series_dto import GPUSeries, series_dto
 from query.api.series_window import WantedSteps
@@ -72,11 +72,9 @@ async def get_series(
     wanted = _Wanted(gpu_id, names, steps)
     opened = await service.views.read(lambda views: _open(views, wanted, service.settings))
     found = await _read(service.views, opened)
-    body = await service.views.read(
-        lambda _: msgspec.json.encode(series_dto(gpu_id, opened.grid, found, opened.as_of))
+    return await read_json(
+        service.views, lambda _: msgspec.json.encode(series_dto(gpu_id, opened.grid, found, opened.as_of))
     )
-    answer: Response[Any] = Response(body, media_type=MediaType.JSON)
-    return answer
 
 
 def _open(views: ViewReader, wanted: _Wanted, settings: ApiSettings) -> _Opened:

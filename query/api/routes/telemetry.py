@@ -12,7 +12,7 @@ from query.api.accept import NDJSON, prefers_ndjson
 from query.api.cursors import Place, decode_cursor, encode_cursor
 from query.api.dto import AsOf, EntryList, next_offsets_dto
 from query.api.entry_json import encode_entries
-from query.api.entry_stream import EntryStream, EntryStreamResponse, json_pieces, ndjson_pieces
+from query.api.entry_stream import EntryStream, json_pieces, ndjson_pieces
 from query.api.listing import Wanted, key_at, open_listing
 from query.api.openapi import errors
 from query.api.params import (
@@ -25,6 +25,7 @@ from query.api.params import (
     check_limit,
     parse_window,
 )
+from query.api.sent_by_itself import SentByItself
 from query.api.service import Service
 from query.views.store import ViewReader
 
@@ -92,7 +93,7 @@ async def _stream(
         pieces = ndjson_pieces(listing.slices)
     else:
         pieces = json_pieces(listing.slices, _closing(next_offsets_dto(listing.build, listing.next_offsets)))
-    return EntryStreamResponse(EntryStream(pieces, service.views, headers, slots.give_back))
+    return SentByItself(EntryStream(pieces, service.views, headers, slots.give_back))
 
 
 def _page(

@@ -7,10 +7,13 @@ import threading
 from collections.abc import Callable
 from functools import partial
 
+from eventlog.client import MessageQueue
 from ingest.clock import SystemClock
 from ingest.collector_counters import CollectorCounters
 from ingest.projections import VERSIONS
 from ingest.replay.filling import Filling
+from query.views.building import Builds
+from query.views.model import Build
 from query.views.opening import open_builds
 from query.views.store import Changes, ViewWriter
 from tests.ingest.collecting.running import QUICK, WAIT_S, Pipeline, until
@@ -19,13 +22,11 @@ from tests.ingest.replay.replaying import SMALL, opened, plain_records
 SILENT_S = 0.3
 
 
-async def test_the_last_records_cannot_be_had(pipeline: Pipeline) -> None:
-    """A broker that passes over them says nothing; they become a gap, and what comes later is applied."""
-    queue, builds = opened(pipeline), open_builds(pipeline.views)
-    await pipeline.publish(queue, plain_records(200))
-    queue.log.partition(pipeline.place.at(1)).damage(40, 50)
-    build, counters = builds.begin(VERSIONS), CollectorCounters()
-    filling = Filling(
+async def impatient(
+    queue: MessageQueue, builds: Builds, build: Build, counters: CollectorCounters
+) -> Filling:
+    """What fills a build, and soon asks whether there is anything."""
+    return Filling(
         queue,
         await queue.describe_topic("gpu.telemetry"),
         partial(builds.open_writer, build, retention_ms=None),
@@ -35,6 +36,15 @@ async def test_the_last_records_cannot_be_had(pipeline: Pipeline) -> None:
         clock=SystemClock(),
         silent_s=SILENT_S,
     )
+
+
+async def test_the_last_records_cannot_be_had(pipeline: Pipeline) -> None:
+    """A broker that passes over them says nothing; they become a gap, and what comes later is applied."""
+    queue, builds = opened(pipeline), open_builds(pipeline.views)
+    await pipeline.publish(queue, plain_records(200))
+    queue.log.partition(pipeline.place.at(1)).damage(40, 50)
+    build, counters = builds.begin(VERSIONS), CollectorCounters()
+    filling = await impatient(queue, builds, build, counters)
 
     async def goal() -> None:
         await filling.reach(dict.fromkeys(range(4), 50))
@@ -92,16 +102,7 @@ async def test_a_partition_that_is_only_slow(pipeline: Pipeline) -> None:
     queue, builds = opened(pipeline), open_builds(pipeline.views)
     await pipeline.publish(queue, plain_records(200))
     build, counters = builds.begin(VERSIONS), CollectorCounters()
-    filling = Filling(
-        queue,
-        await queue.describe_topic("gpu.telemetry"),
-        partial(builds.open_writer, build, retention_ms=None),
-        None,
-        settings=SMALL,
-        counters=counters,
-        clock=SystemClock(),
-        silent_s=SILENT_S,
-    )
+    filling = await impatient(queue, builds, build, counters)
 
     async def goal() -> None:
         await filling.reach({0: 1})
