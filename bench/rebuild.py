@@ -47,7 +47,7 @@ def run() -> Iterator[Figure]:
     """Fill a log, make its view, make it anew while nothing else runs, and while new data comes in."""
     with scratch_folder() as folder, pipeline(folder) as it:
         servers = it.broker()
-        _fill(it, servers)
+        fill(it, servers)
         idle = _replay(it, servers)
         yield from _figures("alone", idle, RATE_MIN)
         _follow(it, servers)
@@ -67,7 +67,7 @@ def _figures(name: str, found: Replayed, rate_min: float) -> Iterator[Figure]:
     yield Figure(f"{name}: rate", found.records / found.elapsed_s, "events/s", note=note, limit_min=rate_min)
 
 
-def _fill(it: Pipeline, servers: str) -> None:
+def fill(it: Pipeline, servers: str) -> None:
     """Publish so many events."""
     streamer = it.start(
         "streamer", "stream", "--bootstrap-servers", servers, "--source", "sample", "--interval", "0"

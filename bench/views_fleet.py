@@ -45,10 +45,15 @@ TOPIC_ID = "bench"
 
 
 class FleetColumns:
-    """The telemetry of so many GPUs, batch by batch; the same for the same numbers."""
+    """The telemetry of so many GPUs, batch by batch; the same for the same numbers.
 
-    def __init__(self, gpu_count: int, *, ticks_per_batch: int = 1) -> None:
-        self.gpu_ids = [f"GPU-{number:08x}-0000-4000-8000-{number:012x}" for number in range(gpu_count)]
+    Fleets of different shares have other GPUs, in other partitions: several collectors each take one.
+    """
+
+    def __init__(self, gpu_count: int, *, ticks_per_batch: int = 1, share: int = 0) -> None:
+        self._first_gpu, self._first_partition = share * gpu_count, share * PARTITIONS
+        numbers = range(self._first_gpu, self._first_gpu + gpu_count)
+        self.gpu_ids = [f"GPU-{number:08x}-0000-4000-8000-{number:012x}" for number in numbers]
         self.series_count = gpu_count * len(METRICS)
         self.tick = 0
         self.ticks_per_batch = ticks_per_batch
@@ -88,14 +93,14 @@ class FleetColumns:
             label_set=self._row_gpu,
             observed_at_ms=np.concatenate([self._times_ms(n) for n in range(self.ticks_per_batch)]),
             value=values,
-            partition=self._row_partition,
+            partition=self._row_partition + np.int32(self._first_partition),
             offset=starts[self._row_partition] + self._row_place,
         )
         self.tick += self.ticks_per_batch
         if self.tick % JOB_TICKS < self.ticks_per_batch:
             self._change_jobs()
         steps = [
-            Step(TOPIC, TOPIC_ID, partition, start or None, end, end, self.end_ms)
+            Step(TOPIC, TOPIC_ID, self._first_partition + partition, start or None, end, end, self.end_ms)
             for partition, (start, end) in enumerate(
                 zip(starts.tolist(), self._offsets.tolist(), strict=True)
             )
@@ -138,9 +143,9 @@ class FleetColumns:
             self._label_sets[number] = self._surroundings(number)
 
     def _surroundings(self, number: int) -> LabelSet:
-        busy = bool(number % 2)
+        busy, host = bool(number % 2), (self._first_gpu + number) // 8
         return LabelSet(
-            hostname=f"gpu-host-{number // 8:04d}",
+            hostname=f"gpu-host-{host:04d}",
             gpu_index=number % 8,
             device=f"nvidia{number % 8}",
             model_name="NVIDIA H100 80GB HBM3",
@@ -148,5 +153,5 @@ class FleetColumns:
             container="main" if busy else None,
             pod=f"job-{self._jobs[number]}-{number}" if busy else None,
             namespace="research" if busy else None,
-            labels=(("instance", f"gpu-host-{number // 8:04d}:9400"), ("job", "dcgm_exporter")),
+            labels=(("instance", f"gpu-host-{host:04d}:9400"), ("job", "dcgm_exporter")),
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Annotated
 
 from cyclopts import App, ArgumentCollection, CycloptsError, Parameter
+from cyclopts.argument import update_argument_collection
 from cyclopts.config import Dict, Env
 
 from eventlog.errors import EventLogError
@@ -40,6 +41,16 @@ class _Environment(Env):
         super().__call__(app, commands, arguments)
         for argument in arguments:
             argument.tokens = [t for t in argument.tokens if t.source != self.source or t.value]
+
+
+class _SettingsFile(Dict):
+    """The settings file; `Dict` leaves out keys that are names of commands too, such as `views`."""
+
+    def __call__(self, app: App, commands: tuple[str, ...], arguments: ArgumentCollection) -> None:  # noqa: ARG002
+        # Keys of other commands are left alone: check_keys has seen to those that nobody knows.
+        update_argument_collection(
+            self.data, self.source, arguments, app.app_stack.stack[-1], root_keys=(), allow_unknown=True
+        )
 
 
 _ENVIRONMENT = _Environment("GPUTAIL_", command=False)
@@ -150,13 +161,12 @@ def _user_errors() -> tuple[type[Exception], ...]:
     return EventLogError, IngestError, ViewError, OSError
 
 
-def _settings_source(app: App, path: Path) -> Dict:
+def _settings_source(app: App, path: Path) -> _SettingsFile:
     """The settings file as a source of options, with every key known to some command."""
     settings = read_settings(path)
     check_keys(settings, _options(app), path)
     named = {option_of(key).removeprefix("--"): value for key, value in settings.items()}
-    # Keys of other commands are left alone: check_keys has seen to those that nobody knows.
-    return Dict(named, source=str(path), use_commands_as_keys=False, allow_unknown=True)
+    return _SettingsFile(named, source=str(path))
 
 
 def _options(app: App) -> set[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from typing import Any, Final
 
 import attrs
 
-from eventlog.client import TopicDescription, open_queue
+from eventlog.client import MessageQueue, TopicDescription, open_queue
 from gputail.bootstrap_options import BootstrapOptions
 from gputail.collect_options import CollectOptions
 from gputail.exposition import Numbers
@@ -22,7 +22,7 @@ from gputail.rate import Rate
 from gputail.retention_options import TopicOptions
 from gputail.terminal_line import TerminalLine
 from gputail.topics import ensure_topics
-from gputail.waiting import until_answered
+from gputail.waiting import until_answered, until_opened, without_waiting
 from ingest.clock import Clock, SystemClock
 from ingest.collector import Collector
 from ingest.collector_settings import CollectorSettings
@@ -77,41 +77,48 @@ class CollectProcess(Process):
         """Collect until the end is asked for."""
         options, servers = self._options, self._bootstrap.bootstrap_servers
         self._warn_of_retention()
-        builds = open_builds(options.views)
-        write = partial(self._open_writer, builds)
-        with suppress(ViewUnavailableError):  # that may pass: the collector tries again
-            # A store that can never be used is told of before anything is waited for.
-            await asyncio.to_thread(_check_store, write)
-        queue = open_queue(
-            self._bootstrap.url,
-            client_id=self._process.name,
-            settings={**CONSUMER, **self._bootstrap.settings},
-        )
-        try:
-            self._waits_for = f"waits for the broker at {servers}"
-            topic = await until_answered(lambda: ensure_topics(queue, self._topics), servers)
-            await asyncio.to_thread(_check_log, write, topic, self._clock)
-            self._collector = Collector(
-                queue, write, options.views, settings=self._settings, clock=self._clock
+        with closing(open_builds(options.views.text)) as builds:
+            write = partial(self._open_writer, builds)
+            # A store that can never be used is told of before the broker is waited for.
+            await until_opened(partial(_check_store, write), str(options.views), self._wait_for_views)
+            queue = open_queue(
+                self._bootstrap.url,
+                client_id=self._process.name,
+                settings={**CONSUMER, **self._bootstrap.settings},
             )
-            self._poison = PoisonWatch(self._collector.counters, self._clock)
-            self._ready(views=options.views, views_days=str(options.views_days), bootstrap_servers=servers)
-            watching = asyncio.create_task(self._poison.run())
             try:
-                await self._collector.run()
+                self._waits_for = f"waits for the broker at {servers}"
+                topic = await until_answered(lambda: ensure_topics(queue, self._topics), servers)
+                await without_waiting(partial(_check_log, write, topic, self._clock))
+                await self._collect(queue, write)
             finally:
-                watching.cancel()
-        finally:
-            await queue.close(CLOSE_S_MAX)
-            builds.close()
+                await queue.close(CLOSE_S_MAX)
         return 0
+
+    async def _collect(self, queue: MessageQueue, write: Callable[[], ViewWriter]) -> None:
+        views = str(self._options.views)
+        self._collector = Collector(queue, write, views, settings=self._settings, clock=self._clock)
+        self._poison = PoisonWatch(self._collector.counters, self._clock)
+        self._ready(
+            views=views,
+            views_days=str(self._options.views_days),
+            bootstrap_servers=self._bootstrap.bootstrap_servers,
+        )
+        watching = asyncio.create_task(self._poison.run())
+        try:
+            await self._collector.run()
+        finally:
+            watching.cancel()
+
+    def _wait_for_views(self, reason: str) -> None:
+        self._waits_for = f"waits for the views: {reason}"
 
     def _open_writer(self, builds: Builds) -> ViewWriter:
         """A writer of the view that makes it anew where it cannot be used."""
         options, retention_ms = self._options, self._options.views_days.ms
         return RenewingWriter(
             builds,
-            partial(open_writer, options.views, retention_ms=retention_ms, projections=VERSIONS),
+            partial(open_writer, options.views.text, retention_ms=retention_ms, projections=VERSIONS),
             projections=VERSIONS,
             retention_ms=retention_ms,
             renewal=self._renewal,
@@ -128,7 +135,7 @@ class CollectProcess(Process):
         assert self._poison is not None, "and watched"
         counters = self._collector.counters
         return {
-            "views": self._options.views,
+            "views": str(self._options.views),
             "rebuilds": self._renewal.next_name,
             "partitions": counters.partitions,
             "lag_records": sum(counters.lag_records.values()),

@@ -9,6 +9,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from gputail.days import WEEK, DaysOption
+from query.views_option import ViewsOption
 
 
 @Parameter(name="*")
@@ -16,8 +17,8 @@ from gputail.days import WEEK, DaysOption
 class CollectOptions:
     """One collector's options; the docstrings are the help."""
 
-    views: str
-    """The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute)."""
+    views: ViewsOption
+    """The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE."""
     views_days: DaysOption = WEEK
     """Days for which the views keep samples, or forever."""
     batch_records: Annotated[int, Parameter(validator=Number(gte=1, lte=1_000_000))] = 50_000

@@ -74,6 +74,7 @@ def _findings(data_dir: Path, servers: str | None, timeout_s: float) -> Iterator
     clocks = doctor_machine.ClockCheck(clock)
     yield doctor_machine.python()
     yield doctor_machine.sqlite()
+    yield doctor_machine.psycopg()
     yield doctor_machine.librdkafka()
     yield doctor_machine.open_files()
     folder = doctor_folder.existing(data_dir)

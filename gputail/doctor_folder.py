@@ -14,7 +14,7 @@ from gputail.doctor_finding import Finding, Verdict
 from gputail.status import size
 from gputail.up_options import UpOptions
 from ingest.clock import Clock
-from query.views.file_system import NETWORK, file_system_of
+from query.views.sqlite.file_system import NETWORK, file_system_of
 
 FLUSHES: Final = 200
 FLUSH_S_MAX: Final = 1.0

@@ -14,7 +14,8 @@ from eventlog.client.kafka_library import librdkafka_version
 from gputail.doctor_finding import Finding, Verdict
 from gputail.open_files import files_wanted
 from ingest.clock import Clock
-from query.views.sqlite_library import REPAIRED, sqlite_version
+from query.views.postgres.library import library_version
+from query.views.sqlite.library import REPAIRED, sqlite_version
 
 PYTHON_MIN: Final = (3, 11)
 CLOCKS_APART_S_MAX: Final = 0.05
@@ -43,6 +44,11 @@ def sqlite() -> Finding:
         advice = f"its WAL-reset bug can lose what was committed: install apsw {wanted} or newer"
         return Finding("sqlite", Verdict.MEND, said, advice)
     return Finding("sqlite", Verdict.FINE, f"{said}, with the repair of the WAL-reset bug")
+
+
+def psycopg() -> Finding:
+    """The library of views in PostgreSQL, which not everybody has."""
+    return Finding("psycopg", Verdict.FINE, library_version() or "none; only views in PostgreSQL need it")
 
 
 def librdkafka() -> Finding:

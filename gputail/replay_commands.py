@@ -20,9 +20,11 @@ from eventlog.remote.commands import (
 )
 from gputail.days import WEEK, DaysOption
 from gputail.settings import SettingsError
+from query.views_option import ViewsOption
 
 if TYPE_CHECKING:
     from gputail.replay_work import PartWork, ReplayWork
+    from query.views.url import ViewsURL
 
 
 def _check_bounds(_: object, texts: tuple[str, ...] | None) -> None:
@@ -42,8 +44,8 @@ replay_app = App(name="replay", help="Make the views anew from the log.")
 @replay_app.default
 def replay(
     *,
-    views: str | None = None,
-    into: str | None = None,
+    views: ViewsOption | None = None,
+    into: ViewsOption | None = None,
     from_: _From = None,
     to: _To = None,
     dry_run: bool = False,
@@ -61,7 +63,7 @@ def replay(
     With --into, a part of the log becomes a view of its own, and nothing is changed over.
 
     Args:
-        views: The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute).
+        views: The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE.
         into: An empty store for a part of the log, instead of --views.
         from_: With --into: begin at a time (2026-07-01T12:00:00Z), or in partition P at an offset (P:OFFSET).
         to: With --into: stop before a time, or in partition P before an offset (P:OFFSET).
@@ -84,7 +86,7 @@ def replay(
     if into is None:
         assert views is not None, "one of the two was given"
         work = ReplayWork(
-            views,
+            views.text,
             keep=keep,
             allow_shorter=allow_shorter,
             anew=anew,
@@ -92,7 +94,7 @@ def replay(
             batch_records=batch_records,
         )
     else:
-        work = PartWork(into, from_ or (), to or (), batch_records=batch_records)
+        work = PartWork(into.text, from_ or (), to or (), batch_records=batch_records)
     return _show(work, bootstrap_servers, dry_run=dry_run, as_json=json)
 
 
@@ -116,8 +118,8 @@ def _show(work: ReplayWork | PartWork, servers: str, *, dry_run: bool, as_json: 
 
 
 def _check_use(
-    views: str | None,
-    into: str | None,
+    views: ViewsURL | None,
+    into: ViewsURL | None,
     from_: tuple[str, ...] | None,
     to: tuple[str, ...] | None,
     *,

@@ -21,10 +21,15 @@ from gputail.serve_metrics import LiveNumbers, RequestMeasurements
 from gputail.serve_options import ServeOptions
 from gputail.terminal_line import TerminalLine
 from gputail.view_watch import ViewWatch
+from gputail.waiting import without_waiting
 from ingest.clock import SystemClock
 from query.api.app import ApiApp, create_app
 from query.api.server import ApiServer
+from query.views.errors import DamagedViewError, OtherBuildError, ViewUnavailableError
 from query.views.opening import open_reader
+from query.views.store import ViewReader
+
+logger = logging.getLogger(__name__)
 
 
 class ServeProcess(Process):
@@ -58,8 +63,9 @@ class ServeProcess(Process):
     async def work(self) -> int:
         """Serve until the end is asked for."""
         settings, listen = self._settings, self._options.listen
-        views = open_reader(self._options.views)
+        views = open_reader(self._options.views.text)
         try:
+            await self._check_store(views)
             app = create_app(
                 settings,
                 views,
@@ -81,12 +87,23 @@ class ServeProcess(Process):
             await self._readiness.ask()
             await self._view_watch.look()
             self._asking = [asyncio.create_task(each.run()) for each in (self._readiness, self._view_watch)]
-            self._ready(listen=str(listening), views=self._options.views)
+            self._ready(listen=str(listening), views=str(self._options.views))
             await server.serve()
         finally:
             self._ask_no_more()
             views.close()
         return 0
+
+    async def _check_store(self, views: ViewReader) -> None:
+        """Raise BadViewsError where no view can ever be read; one that is away, or made anew, may come."""
+        self._waits_for = f"asks for the views at {self._options.views}"
+        try:
+            await without_waiting(views.as_of)
+        except (DamagedViewError, OtherBuildError, ViewUnavailableError) as error:
+            logger.warning(
+                "the views cannot be read yet; requests are refused until they can",
+                extra={"action": "wait", "views": str(self._options.views), "error": str(error)},
+            )
 
     def drain(self) -> bool:
         if self._server is None:
@@ -109,7 +126,7 @@ class ServeProcess(Process):
     def facts(self) -> Mapping[str, Any]:
         numbers = self._measured.copy()
         return {
-            "views": self._options.views,
+            "views": str(self._options.views),
             "requests": sum(numbers.requests.values()),
             "requests_running": numbers.running,
         }

@@ -6,6 +6,7 @@ import attrs
 from cyclopts import Parameter
 
 from gputail.endpoint import Endpoint, EndpointOption
+from query.views_option import ViewsOption
 
 API_LISTEN = Endpoint("127.0.0.1", 8080)
 
@@ -15,7 +16,7 @@ API_LISTEN = Endpoint("127.0.0.1", 8080)
 class ServeOptions:
     """One API process's options; the docstrings are the help."""
 
-    views: str
-    """The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute)."""
+    views: ViewsOption
+    """The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE."""
     listen: EndpointOption = API_LISTEN
     """HOST:PORT for HTTP; port 0 is any free one."""

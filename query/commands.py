@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-from cyclopts import App, Parameter
+from cyclopts import App
+
+from query.views_option import ViewsOption
 
 if TYPE_CHECKING:
     from query.views.building import Builds
     from query.views.model import Build
+    from query.views.url import ViewsURL
 
 openapi_app = App(name="openapi", help="Write the HTTP API's OpenAPI document.")
 views_app = App(name="views", help="List, copy, restore and drop the builds of a view store.")
-
-_Views = Annotated[str, Parameter(name="--views")]
 
 
 @openapi_app.default
@@ -39,11 +40,11 @@ def openapi(*, output: Path | None = None) -> None:
 
 
 @views_app.command(name="list")
-def list_builds(*, views: _Views, json: bool = False) -> None:
+def list_builds(*, views: ViewsOption, json: bool = False) -> None:
     """List the builds: the one that is read, and those beside it.
 
     Args:
-        views: The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute).
+        views: The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE.
         json: One JSON object for each build.
     """
     from query import builds_report
@@ -60,12 +61,12 @@ def list_builds(*, views: _Views, json: bool = False) -> None:
 
 
 @views_app.command
-def snapshot(path: Path, /, *, views: _Views, build: str | None = None, json: bool = False) -> None:
+def snapshot(path: Path, /, *, views: ViewsOption, build: str | None = None, json: bool = False) -> None:
     """Copy a build with its checkpoints into one file, while collectors and the API go on.
 
     Args:
         path: The file to make; there must be none.
-        views: The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute).
+        views: The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE.
         build: Copy this one; without it, the one that is read.
         json: One JSON object.
     """
@@ -82,12 +83,12 @@ def snapshot(path: Path, /, *, views: _Views, build: str | None = None, json: bo
 
 
 @views_app.command
-def restore(path: Path, /, *, views: _Views, keep: bool = False, json: bool = False) -> None:
+def restore(path: Path, /, *, views: ViewsOption, keep: bool = False, json: bool = False) -> None:
     """Have a snapshot read instead of the present build; collectors go on from its checkpoints.
 
     Args:
         path: A file that `gputail views snapshot` has made; all of it is checked first.
-        views: The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute).
+        views: The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE.
         keep: Keep the present build beside it.
         json: One JSON object.
     """
@@ -102,12 +103,12 @@ def restore(path: Path, /, *, views: _Views, keep: bool = False, json: bool = Fa
 
 
 @views_app.command
-def drop(build: str, /, *, views: _Views) -> None:
+def drop(build: str, /, *, views: ViewsOption) -> None:
     """Remove a build that is not read, and that nobody is making.
 
     Args:
         build: Its name, as `gputail views list` tells it.
-        views: The view store: sqlite:///DIR (relative) or sqlite:////DIR (absolute).
+        views: The view store: sqlite:///DIR (sqlite:////DIR from the root) or postgresql://USER@HOST/DATABASE.
     """
     with _builds(views) as builds:
         builds.drop_named(build)
@@ -115,14 +116,14 @@ def drop(build: str, /, *, views: _Views) -> None:
 
 
 @contextmanager
-def _builds(views: str) -> Iterator[Builds]:
+def _builds(views: ViewsURL) -> Iterator[Builds]:
     from query.views.opening import open_builds
 
-    with closing(open_builds(views)) as builds:
+    with closing(open_builds(views.text)) as builds:
         yield builds
 
 
-def _named(builds: Builds, name: str | None, views: str) -> Build:
+def _named(builds: Builds, name: str | None, views: ViewsURL) -> Build:
     """A build that can be read."""
     from query.views.errors import NoSuchBuildError, NoViewError
 

@@ -1,4 +1,4 @@
-"""What every test gets: coroutine tests, told seeds, coverage without luck, skips that CI refuses."""
+"""What every test gets: coroutine tests, told seeds, coverage without luck, PostgreSQL, refused skips."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import random
 import signal
 import sys
 import threading
-from collections.abc import Callable, Coroutine, Generator
-from typing import Any
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.postgres_server import PostgresServer
 
 LONG = os.environ.get("GPUTAIL_LONG") == "1"
 NO_SKIP = os.environ.get("GPUTAIL_TEST_NO_SKIP") == "1"
@@ -46,6 +50,36 @@ def seed() -> int:
     value = random.SystemRandom().getrandbits(32) if chosen is None else int(chosen)
     print(f"seed {value}: repeat with GPUTAIL_TEST_SEED={value}")
     return value
+
+
+# --- PostgreSQL --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres_of_session() -> Iterator[PostgresServer]:
+    """One for each test process, if one of its tests asks."""
+    from tests.postgres_server import PROGRAMS, PostgresServer
+
+    if PROGRAMS is None:
+        pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres(postgres_of_session: PostgresServer) -> PostgresServer:
+    """A server that runs, whatever the test before did to it."""
+    postgres_of_session.start()
+    return postgres_of_session
+
+
+@pytest.fixture
+def views_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., str]:
+    """The address of new views, by their kind ("memory", "sqlite", "postgres") and name."""
+    from tests.stores import new_views
+
+    return lambda kind, name="views": new_views(request, kind, tmp_path, name)
 
 
 # --- coroutine tests ---------------------------------------------------------------------------

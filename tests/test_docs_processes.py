@@ -15,6 +15,7 @@ from gputail.source_options import PaceOptions
 from ingest.collector_settings import CollectorSettings
 from ingest.streamer_settings import StreamerSettings
 from ingest.topics import TELEMETRY_PARTITIONS
+from query.views.url import ViewsURL
 from tests.documents import ROOT, rows, section
 
 DOC = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
@@ -59,8 +60,8 @@ def test_defaults_are_those_of_the_libraries() -> None:
     collector, streamer = CollectorSettings(), StreamerSettings(instance_id="i")
 
     assert (collector.batch_records, collector.poll_ms) == (
-        CollectOptions(views="v").batch_records,
-        CollectOptions(views="v").poll_ms,
+        CollectOptions(views=ViewsURL("v")).batch_records,
+        CollectOptions(views=ViewsURL("v")).poll_ms,
     )
     assert (streamer.interval_s, streamer.rate, streamer.once) == (
         PaceOptions().interval_s,

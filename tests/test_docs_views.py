@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from query.views import builds, sqlite_schema
 from query.views.opening import open_builds, open_reader, open_writer
+from query.views.sqlite import schema, views_folder
 from query.views.store import SLICE_ENTRIES_MAX
 from tests.documents import ROOT, prose, rows, section, ticked
 
@@ -15,7 +15,7 @@ PAGE = prose(ROOT / "docs" / "views.md")
 
 def test_the_tables_are_those_of_the_schema() -> None:
     """Each table of the database has its row, and no other."""
-    made = set(re.findall(r"^CREATE TABLE (\w+)", sqlite_schema.TABLES, re.MULTILINE))
+    made = set(re.findall(r"^CREATE TABLE (\w+)", schema.TABLES, re.MULTILINE))
     named = [name for names, _ in rows(PAGE, "| table | holds |") for name in ticked(names)]
     assert sorted(made) == sorted(named)
 
@@ -35,15 +35,17 @@ def test_the_folder_is_as_it_is_drawn(tmp_path: Path) -> None:
     unfinished = [name for name in tree if name.startswith("unfinished-")]
     assert 1 == len(unfinished)
     drawn = set(tree) - set(unfinished)
-    assert drawn == {name for name in made if not name.startswith(f"<build>/{builds.DATABASE_NAME}-")}
+    assert drawn == {name for name in made if not name.startswith(f"<build>/{views_folder.DATABASE_NAME}-")}
 
 
 def test_the_addresses_open(tmp_path: Path) -> None:
     """Each form of an address leads to a store."""
     addresses = [address for cell, _ in rows(PAGE, "| address | what it is |") for address in ticked(cell)]
-    assert ["sqlite:///DIR", "sqlite:////ABSOLUTE/DIR", "memory://NAME"] == addresses
+    postgres = "postgresql://USER@HOST:PORT/DATABASE"
+    assert ["sqlite:///DIR", "sqlite:////ABSOLUTE/DIR", postgres, "memory://NAME"] == addresses
     for address in addresses:
-        open_reader(address.replace("/DIR", f"{tmp_path}").replace("/ABSOLUTE", "")).close()
+        place = address.replace("/DIR", f"{tmp_path}").replace("/ABSOLUTE", "").replace("PORT", "5432")
+        open_reader(place).close()
 
 
 def test_the_slice_is_as_large_as_it_says() -> None:

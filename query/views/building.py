@@ -1,7 +1,7 @@
 """The port of a view store's builds: another one is made beside the one that is read, then they change over.
 
 It is for whoever makes views anew: `gputail replay`, and the collectors where what is there cannot be used.
-Adapters: in memory, SQLite; both pass the contract suite in tests/query/views.
+Adapters: in memory, SQLite, PostgreSQL; all pass the contract suite in tests/query/views.
 """
 
 from __future__ import annotations

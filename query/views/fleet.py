@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, starmap
 
 import attrs
@@ -12,7 +12,8 @@ from query.views import latest
 from query.views.columns import DamagedBlobError, Ints
 from query.views.latest import RACK_GPUS, Slots
 from query.views.model import GPU, GPUFilter, LabelSet, LatestValue, Metric, MetricUse
-from query.views.sqlite_pool import Reading
+from query.views.names import Names
+from query.views.tables import Moment, Rack
 
 
 @attrs.frozen(eq=False)
@@ -29,13 +30,14 @@ class Fleet:
     slots: Slots
 
     @classmethod
-    def read(cls, reading: Reading, *, gpu: int | None = None, metric_name: str | None = None) -> Fleet:
+    def read(
+        cls, moment: Moment, names: Names, *, gpu: int | None = None, metric_name: str | None = None
+    ) -> Fleet:
         """What has been reported: by all, by one GPU, or of one metric."""
-        connection = reading.connection
-        metrics, metric_ranks = reading.names.metrics(connection)
-        gpu_ids, gpu_ranks = reading.names.gpus(connection)
+        metrics, metric_ranks = names.metrics(moment)
+        gpu_ids, gpu_ranks = names.gpus(moment)
         gpus, numbers, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, latest.SLOT)]
-        for metric, rack, blob in _racks(reading, gpu, metrics, metric_name):
+        for metric, rack, blob in _racks(moment, gpu, metrics, metric_name):
             slots = latest.decode(blob)
             if metric >= len(metrics) or rack * RACK_GPUS + len(slots) > len(gpu_ids):
                 raise DamagedBlobError("latest values of a GPU or a metric without a name")
@@ -52,7 +54,7 @@ class Fleet:
         return cls(
             gpu_ids=gpu_ids,
             metrics=metrics,
-            label_sets=dict(zip(label_sets, reading.names.label_sets(connection, label_sets), strict=True)),
+            label_sets=dict(zip(label_sets, names.label_sets(moment, label_sets), strict=True)),
             gpu=all_gpus[order],
             metric=all_metrics[order],
             slots=all_slots[order],
@@ -129,13 +131,11 @@ class Fleet:
 
 
 def _racks(
-    reading: Reading, gpu: int | None, metrics: Sequence[Metric], metric_name: str | None
-) -> Iterator[tuple[int, int, bytes]]:
-    execute = reading.connection.execute
+    moment: Moment, gpu: int | None, metrics: Sequence[Metric], metric_name: str | None
+) -> Iterable[Rack]:
     if gpu is not None:
-        rack = gpu // RACK_GPUS
-        return iter(execute("SELECT metric, rack, data FROM latest WHERE rack = ?", (rack,)))
+        return moment.racks(rack=gpu // RACK_GPUS)
     if metric_name is not None:
-        number = next((at for at, metric in enumerate(metrics) if metric.name == metric_name), -1)
-        return iter(execute("SELECT metric, rack, data FROM latest WHERE metric = ?", (number,)))
-    return iter(execute("SELECT metric, rack, data FROM latest"))
+        number = next((at for at, metric in enumerate(metrics) if metric.name == metric_name), None)
+        return () if number is None else moment.racks(metric=number)
+    return moment.racks()

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
 from tests.acceptance.sources import INPUTS, Input
+from tests.stores import SHARED
 
 StoreAt = Callable[[str], str]
 """A view store of its own, by name: its address."""
 
 
-@pytest.fixture(params=["sqlite"])
-def store_at(request: pytest.FixtureRequest, tmp_path: Path) -> StoreAt:
+@pytest.fixture(params=SHARED)
+def store_at(request: pytest.FixtureRequest, views_of: Callable[..., str]) -> StoreAt:
     """Stores that several processes can use."""
-    assert "sqlite" == request.param
-    return lambda name: f"sqlite:///{tmp_path / name}"
+    return lambda name: views_of(request.param, name)
 
 
 @pytest.fixture

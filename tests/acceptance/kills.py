@@ -44,10 +44,10 @@ NAMES = ("broker", "streamer-1", "streamer-2", "collector-1", "collector-2", "ap
 class Processes:
     """A pipeline of real processes; each is started again as it was."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, views_url: str) -> None:
         self.servers, self.listen = _free_address(), _free_address()
         joins = ["--bootstrap-servers", self.servers, "--session-s", "6", "--partitions", str(PARTITIONS)]
-        views = ["--views", f"sqlite:///{folder / 'views'}"]
+        views = ["--views", views_url]
         stream = ["stream", *joins, "--source", f"sim:{STREAMED_GPUS}@{STREAMED_SEED}", "--interval", "0.1"]
         collect = ["collect", *joins, *views]
         room = ["--free-bytes-min", "0", "--initial-rebalance-delay-ms", "0"]
@@ -80,13 +80,13 @@ class Processes:
             process.close()
 
 
-def check_kills(folder: Path, *, seed: int, kills: int) -> Counter[str]:
+def check_kills(folder: Path, views: str, *, seed: int, kills: int) -> Counter[str]:
     """Kill so many, one at a time; returns how often each was."""
-    return asyncio.run(_check(folder, Random(seed), kills), debug=False)
+    return asyncio.run(_check(folder, views, Random(seed), kills), debug=False)
 
 
-async def _check(folder: Path, random: Random, kills: int) -> Counter[str]:
-    processes = await asyncio.to_thread(Processes, folder)
+async def _check(folder: Path, views: str, random: Random, kills: int) -> Counter[str]:
+    processes = await asyncio.to_thread(Processes, folder, views)
     try:
         await asyncio.to_thread(_streamed_since, Api(f"http://{processes.listen}"), 0)
         queue = open_queue(f"kafka://{processes.servers}")
@@ -149,7 +149,7 @@ def _log_end(servers: str) -> int:
 
 
 def _check_ledgers(api: Api, load: Load) -> None:
-    events = {gpu_id: list(_events(api, gpu_id)) for gpu_id in api.gpu_ids()}
+    events = {gpu_id: list(events_of(api, gpu_id)) for gpu_id in api.gpu_ids()}
     acked: dict[str, list[Event]] = {}
     for (gpu_id, at_ms), values in sorted(load.acked.items(), key=lambda item: item[0]):
         acked.setdefault(gpu_id, []).append((at_ms, dict(values)))
@@ -181,7 +181,7 @@ def complaints(
     return wrong
 
 
-def _events(api: Api, gpu_id: str) -> Iterator[Event]:
+def events_of(api: Api, gpu_id: str) -> Iterator[Event]:
     """A GPU's events in the order of the answer; a value that is there twice is an event twice."""
     entries = api.entries(gpu_id)
     for place, group in groupby(

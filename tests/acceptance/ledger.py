@@ -38,7 +38,8 @@ def read_ledger(bootstrap: str, partitions: int = 12) -> Ledger:
             ends[number] = end
         consumer.assign([TopicPartition(TOPIC, number, 0) for number in rows])
         while count < sum(ends.values()):
-            found = consumer.consume(10_000, READ_S_MAX)
+            # It waits for as many as it is asked for.
+            found = consumer.consume(min(10_000, sum(ends.values()) - count), READ_S_MAX)
             assert found, "the log can be read to its end"
             for record in found:
                 value, partition, offset = record.value(), record.partition(), record.offset()

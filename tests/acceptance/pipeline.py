@@ -36,11 +36,11 @@ class Pipeline:
 
     def streamer(self, source: str, *options: str) -> RunningProcess:
         """A streamer; it need not be ready yet."""
-        return self._run("stream", *self._bootstrap(), "--source", source, *options)
+        return self.run("stream", *self.bootstrap(), "--source", source, *options)
 
     def collector(self, *options: str, views: str | None = None) -> RunningProcess:
         """A collector; it need not be ready yet."""
-        return self._run("collect", *self._bootstrap(), "--views", views or self.views, *options)
+        return self.run("collect", *self.bootstrap(), "--views", views or self.views, *options)
 
     def api(self, *options: str, views: str | None = None) -> Api:
         """An API process that listens."""
@@ -48,13 +48,15 @@ class Pipeline:
 
     def api_process(self, *options: str, views: str | None = None) -> tuple[RunningProcess, Api]:
         """The process and its API."""
-        process = self._run("serve", "--views", views or self.views, "--listen", "127.0.0.1:0", *options)
+        process = self.run("serve", "--views", views or self.views, "--listen", "127.0.0.1:0", *options)
         return process, Api(f"http://{process.wait_for('ready')['listen']}")
 
-    def _bootstrap(self) -> tuple[str, ...]:
+    def bootstrap(self) -> tuple[str, ...]:
+        """The options by which a process finds the broker."""
         return "--bootstrap-servers", self.broker.bootstrap, "--session-s", str(self._session_s)
 
-    def _run(self, verb: str, *options: str) -> RunningProcess:
-        process = RunningProcess(verb, *options)
+    def run(self, verb: str, *options: str, **settings: str) -> RunningProcess:
+        """Any other process, with settings in its environment; it need not be ready yet."""
+        process = RunningProcess(verb, *options, **settings)
         self._stack.callback(process.close)
         return process

@@ -31,16 +31,19 @@ def command(*arguments: str) -> list[str]:
 
 
 class RunningProcess:
-    """`gputail VERB` with any free port for what is not asked for; `lines` are its log, as parsed JSON."""
+    """`gputail VERB` with any free port for what is not asked for; `lines` are its log, as parsed JSON.
 
-    def __init__(self, verb: str, *options: str) -> None:
+    `settings` are for its environment.
+    """
+
+    def __init__(self, verb: str, *options: str, **settings: str) -> None:
         admin = [] if "--admin-listen" in options else ["--admin-listen", "127.0.0.1:0"]
         self.lines: list[dict[str, Any]] = []
         self.other_output: list[str] = []
         self.process = subprocess.Popen(
             command(verb, *admin, "--log-format", "json", *options),
             cwd=ROOT,
-            env=environment(),
+            env=environment(**settings),
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,

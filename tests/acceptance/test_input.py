@@ -6,6 +6,8 @@ import csv
 import random
 from pathlib import Path
 
+import pytest
+
 from tests.acceptance.api import wait_until
 from tests.acceptance.pipeline import Pipeline
 
@@ -48,6 +50,7 @@ def write(path: Path, rows: list[dict[str, str]], seed: int) -> None:
         writer.writerows(rows)
 
 
+@pytest.mark.parametrize("store_at", ["sqlite"], indirect=True)
 def test_a_file_as_files_are(tmp_path: Path, views: str, seed: int) -> None:
     """What is a sample arrives with all that stood around it; what is none is told of and skipped."""
     busy = {"container": "main", "pod": "train-0", "namespace": "ml"}
@@ -90,6 +93,7 @@ def test_a_file_as_files_are(tmp_path: Path, views: str, seed: int) -> None:
         assert "535.129.03" == api.get("/api/v1/gpus")["items"][0]["driver_version"]
 
 
+@pytest.mark.parametrize("store_at", ["sqlite"], indirect=True)
 def test_records_of_others_are_set_aside(tmp_path: Path, views: str) -> None:
     """A record that is no event goes to the dead letters, and the next one arrives."""
     from confluent_kafka import Producer

@@ -10,22 +10,26 @@ import pytest
 from ingest.sources.simulator import SimulatorSource
 from tests.acceptance.kills import NAMES, Event, check_kills, complaints
 
-KILLS = 20
 LONG_KILLS = 1_000
 
 
-def test_any_process_is_killed_at_any_time(seed: int, tmp_path: Path) -> None:
-    """Twenty times, each process at least three times, under load."""
-    killed = check_kills(tmp_path, seed=seed, kills=KILLS)
+@pytest.mark.parametrize(
+    ("kind", "kills"),
+    [
+        ("sqlite", 20),
+        ("postgres", len(NAMES)),
+        pytest.param("sqlite", LONG_KILLS, marks=pytest.mark.long),
+        pytest.param("postgres", LONG_KILLS, marks=pytest.mark.long),
+    ],
+)
+def test_any_process_is_killed_at_any_time(
+    seed: int, tmp_path: Path, views_of: Callable[..., str], kind: str, kills: int
+) -> None:
+    """Again and again, each process as often as the others, under load."""
+    killed = check_kills(tmp_path, views_of(kind), seed=seed, kills=kills)
     assert set(NAMES) == set(killed)
-    assert KILLS == sum(killed.values())
-    assert min(killed.values()) >= KILLS // len(NAMES)
-
-
-@pytest.mark.long
-def test_processes_are_killed_a_thousand_times(seed: int, tmp_path: Path) -> None:
-    """The same at length."""
-    assert LONG_KILLS == sum(check_kills(tmp_path, seed=seed, kills=LONG_KILLS).values())
+    assert kills == sum(killed.values())
+    assert min(killed.values()) >= kills // len(NAMES)
 
 
 Wrong = Callable[[list[Event]], object]

@@ -8,6 +8,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import Producer
 
 from ingest.topics import TELEMETRY
@@ -33,6 +34,7 @@ def metrics(process: RunningProcess) -> str:
         return str(answer.read(), "utf-8")
 
 
+@pytest.mark.parametrize("store_at", ["sqlite"], indirect=True)
 def test_a_flood_is_seen_and_stops_nobody(tmp_path: Path, views: str) -> None:
     """Poison in every partition: health and metrics tell it within 10 s, and the rows come through."""
     with Pipeline(tmp_path / "log", views) as pipeline:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import attrs
 import pytest
@@ -11,8 +10,10 @@ import pytest
 from tests.acceptance.api import Api
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.sources import GPU_COUNT, INPUTS, ROW_COUNT
+from tests.stores import new_views
 
 PASSES = 3
+KINDS = [*(("sqlite", name) for name in INPUTS), ("postgres", "sample")]
 METRICS_OF_A_GPU = 10
 
 
@@ -23,22 +24,24 @@ class Played:
     pipeline: Pipeline
     api: Api
     record_count: int
+    second_views: str
 
 
-@pytest.fixture(scope="module", params=list(INPUTS))
+@pytest.fixture(scope="module", params=KINDS, ids="-".join)
 def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Played]:
     """The shipped sample, and the real file where there is one; two collectors with batches of their own."""
+    kind, name = request.param
     folder = tmp_path_factory.mktemp("played")
-    with Pipeline(folder / "log", f"sqlite:///{folder / 'first'}") as pipeline:
+    with Pipeline(folder / "log", new_views(request, kind, folder, "first")) as pipeline:
         collectors = [pipeline.collector(), pipeline.collector("--batch-records", "700")]
         api = pipeline.api()
-        streamer = pipeline.streamer(INPUTS[request.param].source, "--interval", "0.2")
+        streamer = pipeline.streamer(INPUTS[name].source, "--interval", "0.2")
         api.wait_for_records(PASSES * ROW_COUNT)
         assert 0 == streamer.stop()
         stored = next(line["records"] for line in streamer.lines if line["action"] == "end")
         api.wait_for_records(stored)
         assert [0, 0] == [collector.stop() for collector in collectors]
-        yield Played(pipeline, api, stored)
+        yield Played(pipeline, api, stored, new_views(request, kind, folder, "second"))
 
 
 def test_passes_repeat_and_keep_their_order(played: Played) -> None:
@@ -57,11 +60,10 @@ def test_passes_repeat_and_keep_their_order(played: Played) -> None:
         assert [passes[0]] * PASSES == passes
 
 
-def test_a_second_view_answers_as_the_first(played: Played, tmp_path: Path) -> None:
+def test_a_second_view_answers_as_the_first(played: Played) -> None:
     """Whatever batches, collectors and compaction made of it: the digests of all answers are equal."""
-    second = f"sqlite:///{tmp_path / 'second'}"
-    collector = played.pipeline.collector("--batch-records", "5000", views=second)
-    again = played.pipeline.api(views=second)
+    collector = played.pipeline.collector("--batch-records", "5000", views=played.second_views)
+    again = played.pipeline.api(views=played.second_views)
     again.wait_for_records(played.record_count)
     assert 0 == collector.stop()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -15,23 +14,27 @@ from typing import Any
 import attrs
 import pytest
 
+from query.views.opening import open_builds
 from tests.acceptance.api import Api, wait_until
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.process import RunningProcess, command, environment
 from tests.acceptance.sources import ROW_COUNT
 from tests.documents import ROOT
+from tests.stores import SHARED, damage_build, delete_build, delete_views, new_views
 
 PASSES = 4
 
 
 @attrs.frozen(eq=False)
 class Running:
-    """A log with some passes, a collector that has applied them, and an API."""
+    """A log with some passes, two collectors that have applied them, and an API."""
 
     pipeline: Pipeline
     api: Api
-    collector: RunningProcess
+    collectors: list[RunningProcess]
     folder: Path
+    part_views: str
+    later_views: str
     record_count: int
 
     def replay(self, *options: str, code: int = 0) -> dict[str, Any]:
@@ -66,23 +69,34 @@ class Running:
         applied: int = sum(each["checkpoint"] for each in body["partitions"])
         return self.record_count == applied
 
+    def builds(self) -> list[str]:
+        """All builds that there are, by name."""
+        opened = open_builds(self.pipeline.views)
+        try:
+            return [listed.name for listed in opened.listing()]
+        finally:
+            opened.close()
+
     def build(self) -> str:
         """The build that is read."""
         name: str = self.api.get("/api/v1/pipeline")["build"]["name"]
         return name
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+@pytest.fixture(scope="module", params=SHARED)
+def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("replayed")
-    with Pipeline(folder / "log", f"sqlite:///{folder / 'views'}") as pipeline:
-        collector, api = pipeline.collector(), pipeline.api()
+    views, part, later = (
+        new_views(request, request.param, folder, name) for name in ("views", "part", "later")
+    )
+    with Pipeline(folder / "log", views) as pipeline:
+        collectors, api = [pipeline.collector(), pipeline.collector()], pipeline.api()
         streamer = pipeline.streamer("sample", "--interval", "0.1")
         api.wait_for_records(PASSES * ROW_COUNT)
         assert 0 == streamer.stop()
         stored = next(line["records"] for line in streamer.lines if line["action"] == "end")
         api.wait_for_records(stored)
-        yield Running(pipeline, api, collector, folder, stored)
+        yield Running(pipeline, api, collectors, folder, part, later, stored)
 
 
 def test_a_replay_changes_nothing_but_the_build(running: Running) -> None:
@@ -108,8 +122,7 @@ def test_a_replay_that_is_ended(running: Running, number: signal.Signals) -> Non
     """The old build goes on, and the next replay takes over whatever is left."""
     before, old = running.api.digest(), running.build()
     process = running.popen(*running.views, "--batch-records", "500")
-    views = running.folder / "views"
-    wait_until(lambda: len(list(views.glob("*/view.sqlite"))) > 1, "a second build")
+    wait_until(lambda: len(running.builds()) > 1, "a second build")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
     is_interrupted = process.returncode == (130 if number is signal.SIGTERM else -number)
@@ -120,16 +133,17 @@ def test_a_replay_that_is_ended(running: Running, number: signal.Signals) -> Non
 
     assert running.replay(*running.views)["is_current"]
     assert before == running.api.digest()
-    assert 1 == len(list(views.glob("*/view.sqlite")))
+    assert [running.build()] == running.builds()
 
 
+@pytest.mark.parametrize("running", ["sqlite"], indirect=True, scope="module")
 def test_a_part_of_the_log(running: Running) -> None:
     """The fleet as it was at a time, in a store of its own; nothing else is touched."""
     before = running.api.digest()
     gpu_id = running.api.gpu_ids()[0]
     entries = running.api.entries(gpu_id)
     middle = entries[len(entries) // 2]["observed_at"]
-    into = f"sqlite:///{running.folder / 'part'}"
+    into = running.part_views
 
     report = running.replay("--into", into, "--to", middle)
 
@@ -139,33 +153,30 @@ def test_a_part_of_the_log(running: Running) -> None:
     assert before == running.api.digest()
     refused = running.replay("--into", into, "--to", middle, code=1)
     assert "another one" in refused["error"]
-    empty = running.replay(
-        "--into", f"sqlite:///{running.folder / 'later'}", "--from", datetime.now(tz=UTC).isoformat()
-    )
+    empty = running.replay("--into", running.later_views, "--from", datetime.now(tz=UTC).isoformat())
     assert 0 == empty["records"]
 
 
-def test_a_view_that_is_deleted_is_made_anew(running: Running) -> None:
-    """Whole, or its database alone, under a running collector; the answers are the same in the end."""
-    before, views = running.api.digest(), running.folder / "views"
-    old = running.build()
-    shutil.rmtree(views)
-    wait_until(lambda: running.is_anew(old), "another build after the folder has gone")
+def test_a_view_that_is_deleted_is_made_anew(running: Running, request: pytest.FixtureRequest) -> None:
+    """Whole, or a build alone, under running collectors; the answers are the same in the end."""
+    before, old = running.api.digest(), running.build()
+    delete_views(request, running.pipeline.views)
+    wait_until(lambda: running.is_anew(old), "another build after the views have gone")
     assert before == running.api.digest()
 
     second = running.build()
-    (views / second / "view.sqlite").unlink()
-    wait_until(lambda: running.is_anew(second), "another build after the database has gone")
+    delete_build(request, running.pipeline.views, second)
+    wait_until(lambda: running.is_anew(second), "another build after the build has gone")
     assert before == running.api.digest()
-    lines = [line for line in running.collector.lines if line["action"] == "rebuild_view"]
-    assert ["deleted", "gone"] == [line["reason"] for line in lines]
+    lines = [each for one in running.collectors for each in one.lines if each["action"] == "rebuild_view"]
+    assert {"deleted", "gone"} == {line["reason"] for line in lines}
 
 
-def test_a_view_that_is_damaged_is_made_anew(running: Running) -> None:
+def test_a_view_that_is_damaged_is_made_anew(running: Running, request: pytest.FixtureRequest) -> None:
     """A collector that starts finds it, and says so."""
     before, old = running.api.digest(), running.build()
-    assert 0 == running.collector.stop()
-    (running.folder / "views" / old / "view.sqlite").write_bytes(b"no database" * 1000)
+    assert [0, 0] == [collector.stop() for collector in running.collectors]
+    damage_build(request, running.pipeline.views, old)
 
     collector = running.pipeline.collector()
 

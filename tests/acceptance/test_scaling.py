@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ MOVE_S_MAX = 90.0
 
 def facts(process: RunningProcess) -> dict[str, Any]:
     """What it says of itself; nothing before it is ready."""
+    assert process.process.poll() is None, (process.lines[-3:], process.other_output)
     reply = ask(f"{process.admin_url}/health/ready")
     found: dict[str, Any] = json.loads(reply.body) if reply.status == 200 else {}
     return found
@@ -50,10 +52,20 @@ def wait_for_work(members: list[RunningProcess], name: str) -> None:
     wait_until(lambda: all(counted(member, name) for member in members), f"{name} of each", MOVE_S_MAX)
 
 
-@pytest.mark.parametrize("count", [3, pytest.param(10, marks=pytest.mark.long)])
-def test_every_row_of_every_pass_once(tmp_path: Path, views: str, count: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "count"),
+    [
+        ("sqlite", 3),
+        ("postgres", 2),
+        pytest.param("sqlite", 10, marks=pytest.mark.long),
+        pytest.param("postgres", 10, marks=pytest.mark.long),
+    ],
+)
+def test_every_row_of_every_pass_once(
+    tmp_path: Path, views_of: Callable[..., str], kind: str, count: int
+) -> None:
     """From one of each to many and back; one of each stalls past its session and goes on, one is killed."""
-    with Pipeline(tmp_path / "log", views, session_s=SESSION_S) as pipeline:
+    with Pipeline(tmp_path / "log", views_of(kind), session_s=SESSION_S) as pipeline:
         api = pipeline.api()
         streamers = [pipeline.streamer("sample", "--interval", "0.5")]
         collectors = [pipeline.collector("--batch-records", "1000")]

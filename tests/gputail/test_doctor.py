@@ -16,13 +16,14 @@ from gputail import doctor_folder, doctor_machine, doctor_network
 from gputail.doctor_finding import Finding, Verdict
 from gputail.endpoint import Endpoint
 from ingest.clock import SystemClock
-from query.views import file_system
+from query.views.sqlite import file_system
 from tests.eventlog.broker.running import running_broker
 from tests.eventlog.remote.verbs import run
 
 CHECKS = [
     "python",
     "sqlite",
+    "psycopg",
     "librdkafka",
     "open files",
     "file system",

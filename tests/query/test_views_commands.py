@@ -13,7 +13,7 @@ from freezegun import freeze_time
 
 from query.views.building import Builds
 from query.views.opening import open_builds, open_reader
-from query.views.sqlite_schema import FORMAT_VERSION
+from query.views.sqlite.schema import FORMAT_VERSION
 from tests.eventlog.inspect.written import Said
 from tests.eventlog.remote.verbs import run
 from tests.query.views.contract_building import begun, end_of, fill
@@ -70,6 +70,13 @@ def test_the_list(folder: Path, builds: Builds) -> None:
     assert "1 build" == last
     begun(builds, 1)
     assert "2 builds" == fine(folder, "list").out.splitlines()[-1]
+
+
+def test_the_store_of_the_settings_file(folder: Path, tmp_path: Path) -> None:
+    """Its key is the name of a command too."""
+    settings = tmp_path / "gputail.toml"
+    settings.write_text(f'views = "sqlite:///{folder}"\n')
+    assert fine(folder, "list") == run("views", "list", "--config", settings)
 
 
 def test_the_list_for_programs(folder: Path, builds: Builds) -> None:

@@ -1,9 +1,9 @@
-"""Each test with a `pipeline` runs over both logs and both views."""
+"""Each test with a `pipeline` runs over both logs and all views."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -59,11 +59,17 @@ def delete_when_empty(admin: KafkaAdmin, group_id: str) -> None:
             return
 
 
-@pytest.fixture(params=["memory-memory", "memory-sqlite", "kafka-sqlite"])
-def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> Pipeline:
+@pytest.fixture(
+    params=[
+        "memory-memory",
+        "memory-sqlite",
+        pytest.param("memory-postgres", marks=pytest.mark.long),
+        "kafka-sqlite",
+    ]
+)
+def pipeline(request: pytest.FixtureRequest, views_of: Callable[..., str]) -> Pipeline:
     if request.param == "kafka-sqlite":
         found = request.getfixturevalue("in_broker")
         assert isinstance(found, Pipeline)
         return found
-    views = memory_views() if request.param == "memory-memory" else f"sqlite:///{tmp_path}/views"
-    return Pipeline(TelemetryInMemory(), views)
+    return Pipeline(TelemetryInMemory(), views_of(request.param.removeprefix("memory-")))

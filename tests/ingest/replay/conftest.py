@@ -1,15 +1,14 @@
-"""Each test with a `pipeline` runs over both views; the log is in this process."""
+"""Each test with a `pipeline` runs over all views; the log is in this process."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-from tests.ingest.collecting.running import Pipeline, TelemetryInMemory, memory_views
+from tests.ingest.collecting.running import Pipeline, TelemetryInMemory
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> Pipeline:
-    views = memory_views() if request.param == "memory" else f"sqlite:///{tmp_path}/views"
-    return Pipeline(TelemetryInMemory(), views)
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgres", marks=pytest.mark.long)])
+def pipeline(request: pytest.FixtureRequest, views_of: Callable[..., str]) -> Pipeline:
+    return Pipeline(TelemetryInMemory(), views_of(request.param))

@@ -122,9 +122,9 @@ async def test_what_a_killed_part_has_left(pipeline: Pipeline) -> None:
 
 async def test_two_that_make_a_part(pipeline: Pipeline) -> None:
     """The second one is refused, whether it comes while the first is at it or has begun at the same time."""
-    queue, builds = opened(pipeline), open_builds(pipeline.views)
+    queue, builds, others = opened(pipeline), open_builds(pipeline.views), open_builds(pipeline.views)
     await pipeline.publish(queue, plain_records(COUNT))
-    first, second = part_of(queue, builds), part_of(queue, open_builds(pipeline.views))
+    first, second = part_of(queue, builds), part_of(queue, others)
     plan = await second.plan([], [])
     with builds.hold(build := builds.begin(VERSIONS, is_part=True)):
         with pytest.raises(StoreInUseError, match=build.name):
@@ -136,6 +136,7 @@ async def test_two_that_make_a_part(pipeline: Pipeline) -> None:
         await second.run(plan)
     assert (report.build, []) == (builds.current_name(), list(builds.others()))
     builds.close()
+    others.close()
     await queue.close()
 
 

@@ -15,6 +15,7 @@ from ingest.projections import VERSIONS
 from ingest.renewal import Renewal
 from ingest.renewing import RenewingWriter
 from ingest.topics import DEAD_LETTERS
+from query.views.building import Builds
 from query.views.errors import AnotherLogError, OtherBuildError, ViewError
 from query.views.model import Build, RefusedLog
 from query.views.opening import open_builds, open_writer
@@ -32,10 +33,10 @@ from tests.ingest.replay.replaying import (
 NEWER = dict(VERSIONS) | {"latest": VERSIONS["latest"] + 1}
 
 
-def renewing(pipeline: Pipeline, projections: dict[str, int]) -> ViewWriter:
+def renewing(pipeline: Pipeline, builds: Builds, projections: dict[str, int]) -> ViewWriter:
     """A writer as collectors have it."""
     return RenewingWriter(
-        open_builds(pipeline.views),
+        builds,
         partial(open_writer, pipeline.views, projections=projections, retention_ms=None),
         projections=projections,
         retention_ms=None,
@@ -51,6 +52,7 @@ def is_another(views: str, old: str) -> bool:
         return False
 
 
+@pytest.mark.parametrize("pipeline", ["memory", "sqlite", "postgres"], indirect=True)
 async def test_another_version_is_built_beside_the_old_one(pipeline: Pipeline, seed: int) -> None:
     """Three collectors do it together; until it is as far, the old build answers; none is left over."""
     queue, builds = opened(pipeline), open_builds(pipeline.views)
@@ -92,10 +94,12 @@ async def test_a_newer_version_is_left_alone(pipeline: Pipeline, seed: int) -> N
     async with renewing_collector(pipeline, projections=NEWER):
         await pipeline.publish(queue, random_records(Random(seed), 50, partitions=PARTITIONS))
         await pipeline.applied(queue)
-    writer = renewing(pipeline, dict(VERSIONS))
+    builds = open_builds(pipeline.views)
+    writer = renewing(pipeline, builds, dict(VERSIONS))
     with pytest.raises(OtherBuildError):
         writer.maintain(0)
     writer.close()
+    builds.close()
     await queue.close()
 
 
@@ -104,7 +108,7 @@ async def test_an_old_view_of_another_log(pipeline: Pipeline, seed: int) -> None
     queue, builds = opened(pipeline), open_builds(pipeline.views)
     await collected(pipeline, queue, Random(seed), 50)
     before = answers(pipeline.views)
-    writer = renewing(pipeline, NEWER)
+    writer = renewing(pipeline, builds, NEWER)
     with pytest.raises(AnotherLogError, match="gputail replay --allow-shorter"):
         writer.partition_states("gpu.telemetry", "another")
     refused = RefusedLog("another", "it is another log", 1)

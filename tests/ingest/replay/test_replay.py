@@ -92,6 +92,7 @@ async def test_the_old_build_is_kept_where_that_is_wanted(pipeline: Pipeline, se
     await queue.close()
 
 
+@pytest.mark.parametrize("pipeline", ["memory", "sqlite", "postgres"], indirect=True)
 async def test_collectors_and_readers_go_on(pipeline: Pipeline, seed: int) -> None:
     """R18: each answer of a reader is that of a fold of the log; what comes meanwhile is in the new build."""
     queue, random = opened(pipeline), Random(seed)

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import apsw
+
 from query.views.building import Builds
 from query.views.compaction_limits import CompactionLimits
-from query.views.sqlite_builds import SQLiteBuilds
-from query.views.sqlite_folder import SQLiteFolder
-from query.views.sqlite_reader import SQLiteViewReader
-from query.views.sqlite_writer import SQLiteViewWriter
+from query.views.model import Build
+from query.views.reading import BlockViewReader
+from query.views.sqlite.builds import SQLiteBuilds
+from query.views.sqlite.database import SQLiteDatabase
+from query.views.sqlite.folder import SQLiteFolder
 from query.views.store import ViewReader, ViewWriter
+from query.views.writing import BlockViewWriter
 from tests.query.views.place import Place
 
 TINY = CompactionLimits(
@@ -43,13 +47,30 @@ class SqlitePlace(Place):
         self._limits = limits
 
     def _writer(self, projections: Mapping[str, int], retention_ms: int | None) -> ViewWriter:
-        folder = SQLiteFolder(self.folder)
-        return SQLiteViewWriter(
-            folder, projections=projections, retention_ms=retention_ms, limits=self._limits
+        return BlockViewWriter(
+            self._database(), projections=projections, retention_ms=retention_ms, limits=self._limits
         )
 
     def _reader(self) -> ViewReader:
-        return SQLiteViewReader(SQLiteFolder(self.folder))
+        return BlockViewReader(self._database())
 
     def _builds(self) -> Builds:
         return SQLiteBuilds(SQLiteFolder(self.folder))
+
+    def _database(self) -> SQLiteDatabase:
+        return SQLiteDatabase(SQLiteFolder(self.folder))
+
+
+class WatchedFolder(SQLiteFolder):
+    """It tells which connections write."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.connections: list[apsw.Connection] = []
+
+    def open_for_writing(
+        self, name: str, projections: Mapping[str, int] | None = None
+    ) -> tuple[Build, Path, apsw.Connection]:
+        opened = super().open_for_writing(name, projections)
+        self.connections.append(opened[2])
+        return opened

@@ -1,6 +1,6 @@
-"""`python -m tests.query.views.swap DIR`: put two builds in each other's place, again and again.
+"""`python -m tests.query.views.swap URL SNAPSHOT`: put two builds in each other's place, again and again.
 
-One holds `OLD_BATCHES` of the known log, and comes from the snapshot beside DIR; the other `NEW_BATCHES`,
+One holds `OLD_BATCHES` of the known log, and comes from the snapshot; the other `NEW_BATCHES`,
 and is made from the log. A line says each swap.
 """
 
@@ -10,21 +10,20 @@ import sys
 from pathlib import Path
 
 from tests.query.views.contract_building import begun
-from tests.query.views.sqlite_place import SqlitePlace
+from tests.query.views.place_at import place_at
 
 OLD_BATCHES = 2
 NEW_BATCHES = 4
-SNAPSHOT = "snapshot"
 
 
-def main(folder: Path) -> None:
-    builds = SqlitePlace(folder).builds()
+def main(url: str, snapshot: Path) -> None:
+    builds = place_at(url).builds()
     while True:
-        print(builds.restore(folder.parent / SNAPSHOT).name, flush=True)
+        print(builds.restore(snapshot).name, flush=True)
         build = begun(builds, NEW_BATCHES)
         builds.make_current(build)
         print(build.name, flush=True)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1], Path(sys.argv[2]))

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from freezegun import freeze_time
 
-from query.views import builds
 from query.views.errors import BadViewsError, StaleCheckpointError, ViewUnavailableError
-from query.views.file_system import file_system_of, refuse_network
 from query.views.model import Build
 from query.views.opening import open_builds, open_reader, open_writer
-from query.views.sqlite_connection import create_database, open_for_writing
-from query.views.sqlite_schema import FORMAT_VERSION, TABLES
+from query.views.sqlite import views_folder
+from query.views.sqlite.connection import create_database, open_for_writing
+from query.views.sqlite.file_system import file_system_of, refuse_network
+from query.views.sqlite.schema import FORMAT_VERSION, TABLES
 from query.views.store import ViewWriter
 from tests.query.views.answers import read
 from tests.query.views.changes import START_MS, TOPIC, TOPIC_ID, Feed
@@ -38,12 +38,12 @@ def writer_of(folder: Path, **projections: int) -> ViewWriter:
 
 def next_build(folder: Path) -> str:
     """Make another build, and have it read."""
-    with builds.locked(folder):
-        name, unfinished = builds.begin(folder)
+    with views_folder.locked(folder):
+        name, unfinished = views_folder.begin(folder)
         description = (name, FORMAT_VERSION, '{"samples": 1}', 0)
-        create_database(unfinished / builds.DATABASE_NAME, TABLES, description)
-        builds.finish(folder, name, unfinished)
-        builds.make_current(folder, name)
+        create_database(unfinished / views_folder.DATABASE_NAME, TABLES, description)
+        views_folder.finish(folder, name, unfinished)
+        views_folder.make_current(folder, name)
     return name
 
 
@@ -204,7 +204,7 @@ def test_other_projections_are_refused(folder: Path) -> None:
 def test_another_format_is_refused(folder: Path) -> None:
     """By writers and readers."""
     writer = writer_of(folder)
-    database = builds.database_of(folder, writer.build.name)
+    database = views_folder.database_of(folder, writer.build.name)
     writer.close()
     connection = open_for_writing(database)
     connection.execute("UPDATE view SET format_version = 99")

@@ -17,10 +17,10 @@ from query.views import blocks
 from query.views.blocks import Block
 from query.views.columns import Rows
 from query.views.compaction_limits import BLOCK_SPAN_MS_MAX, CompactionLimits
-from query.views.lease import Lease
 from query.views.model import GPU, LatestValue
 from query.views.slicing import slices
-from query.views.sqlite_connection import open_for_reading, open_for_writing
+from query.views.sqlite.connection import open_for_reading, open_for_writing
+from query.views.sqlite.lease import Lease
 from query.views.store import SLICE_ENTRIES_MAX
 from tests.query.views.answers import entries_of, read, settle
 from tests.query.views.changes import IDLE, POWER, SEEN_MS, START_MS, TEMPERATURE, Feed, Fleet, SampleRow
@@ -203,12 +203,15 @@ def test_a_piece_that_was_done_by_another_is_given_up(
     place.close()
 
 
+LEASE_MS = 1_000
+
+
 @pytest.fixture
 def leases(place: SqlitePlace) -> Iterator[tuple[Lease, Lease]]:
     place.writer()
     [path] = place.folder.glob("*/view.sqlite")
     connections = [open_for_writing(path), open_for_writing(path)]
-    yield Lease(connections[0], 1_000), Lease(connections[1], 1_000)
+    yield Lease(connections[0]), Lease(connections[1])
     for connection in connections:
         connection.close()
 
@@ -216,36 +219,36 @@ def leases(place: SqlitePlace) -> Iterator[tuple[Lease, Lease]]:
 def test_one_lease_at_a_time(leases: tuple[Lease, Lease]) -> None:
     """Whoever has it keeps it, until it is given back."""
     one, other = leases
-    assert one.take(0)
-    assert one.take(900)
-    assert not other.take(1_500)
+    assert one.take(0, LEASE_MS)
+    assert one.take(900, LEASE_MS)
+    assert not other.take(1_500, LEASE_MS)
     one.release()
-    assert other.take(1_500)
-    assert not one.take(1_500)
+    assert other.take(1_500, LEASE_MS)
+    assert not one.take(1_500, LEASE_MS)
 
 
 def test_a_lease_ends_by_itself(leases: tuple[Lease, Lease]) -> None:
     """When its time is up."""
     one, other = leases
-    assert one.take(0)
-    assert not other.take(999)
-    assert other.take(1_000)
+    assert one.take(0, LEASE_MS)
+    assert not other.take(999, LEASE_MS)
+    assert other.take(1_000, LEASE_MS)
 
 
 def test_a_lease_from_the_future_is_nobodys(leases: tuple[Lease, Lease]) -> None:
     """The clock was set back by more than a lease lasts."""
     one, other = leases
-    assert one.take(1_000_000)
-    assert other.take(5)
+    assert one.take(1_000_000, LEASE_MS)
+    assert other.take(5, LEASE_MS)
 
 
 def test_a_lease_ends_with_its_process(place: SqlitePlace, leases: tuple[Lease, Lease]) -> None:
     """A process that was killed at work leaves a lease that another takes over at once."""
     [path] = place.folder.glob("*/view.sqlite")
     program = (
-        "import os, sys; from pathlib import Path; from query.views.lease import Lease;"
-        "from query.views.sqlite_connection import open_for_writing;"
-        "print(Lease(open_for_writing(Path(sys.argv[1])), 1_000).take(0), flush=True);"
+        "import os, sys; from pathlib import Path; from query.views.sqlite.lease import Lease;"
+        "from query.views.sqlite.connection import open_for_writing;"
+        "print(Lease(open_for_writing(Path(sys.argv[1]))).take(0, 1_000), flush=True);"
         "os.kill(os.getpid(), 9)"
     )
     root = Path(__file__).parents[3]
@@ -253,7 +256,7 @@ def test_a_lease_ends_with_its_process(place: SqlitePlace, leases: tuple[Lease, 
         [sys.executable, "-c", program, str(path)], stdout=subprocess.PIPE, cwd=root, check=False
     )
     assert (b"True\n", -9) == (ended.stdout, ended.returncode)
-    assert leases[0].take(1)
+    assert leases[0].take(1, LEASE_MS)
 
 
 def test_a_process_of_another_user_lives(place: SqlitePlace, leases: tuple[Lease, Lease]) -> None:
@@ -261,9 +264,9 @@ def test_a_process_of_another_user_lives(place: SqlitePlace, leases: tuple[Lease
     [path] = place.folder.glob("*/view.sqlite")
     connection = open_for_writing(path)
     connection.execute("INSERT INTO lease VALUES (1, ?, 900)", (f"{os.getppid()}.x",))
-    assert not leases[0].take(1)
+    assert not leases[0].take(1, LEASE_MS)
     connection.execute("UPDATE lease SET owner = 'who?'")
-    assert not leases[0].take(1)
+    assert not leases[0].take(1, LEASE_MS)
     connection.close()
 
 

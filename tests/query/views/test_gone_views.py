@@ -16,7 +16,6 @@ from pathlib import Path
 import apsw
 import pytest
 
-from query.views import sqlite_snapshot
 from query.views.building import Builds
 from query.views.errors import (
     BadViewsError,
@@ -25,8 +24,9 @@ from query.views.errors import (
     OtherBuildError,
     ViewUnavailableError,
 )
-from query.views.sqlite_connection import open_for_writing
-from query.views.sqlite_schema import FORMAT_VERSION
+from query.views.sqlite import snapshot
+from query.views.sqlite.connection import open_for_writing
+from query.views.sqlite.schema import FORMAT_VERSION
 from query.views.store import ViewWriter
 from tests.query.views.answers import read
 from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID
@@ -364,7 +364,7 @@ def test_snapshots_while_others_write(
     place: SqlitePlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each is of one moment, though batches are applied and folded between its pages."""
-    monkeypatch.setattr(sqlite_snapshot, "_STEP_PAGES", 1)
+    monkeypatch.setattr(snapshot, "_STEP_PAGES", 1)
     writer, builds, done = place.writer(), place.builds(), threading.Event()
     fill(writer, 20)
 

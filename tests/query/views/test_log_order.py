@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from query.views import sqlite_log_order
+from query.views import log_slices
 from query.views.log_order import moved_on
 from tests.query.views.contract_log_order import LogOrderContract
 from tests.query.views.sqlite_place import SqlitePlace
@@ -16,8 +16,8 @@ from tests.query.views.sqlite_place import SqlitePlace
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqlitePlace]:
     """Two sources are read at once, and one tail is remembered."""
-    monkeypatch.setattr(sqlite_log_order, "_SOURCES_MAX", 2)
-    monkeypatch.setattr(sqlite_log_order, "_REMEMBERED", 1)
+    monkeypatch.setattr(log_slices, "_SOURCES_MAX", 2)
+    monkeypatch.setattr(log_slices, "_REMEMBERED", 1)
     place = SqlitePlace(tmp_path / "views")
     yield place
     place.close()

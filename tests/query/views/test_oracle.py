@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -13,25 +13,18 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.query.views.answers import settle
 from tests.query.views.changes import START_MS, Feed, SampleRow
-from tests.query.views.place import MemoryPlace, Place
+from tests.query.views.places import EMBEDDED, IN_POSTGRES, MAKERS, MakePlace
 from tests.query.views.retained import check_retained
-from tests.query.views.sqlite_place import LAZY, SqlitePlace
 from tests.query.views.stories import HOUR_MS, long_story, short_stories
 from tests.query.views.story import METRIC_NAMES, Chapter, Telling
 
-PLACES: dict[str, Callable[[Path], Place]] = {
-    "memory": lambda _folder: MemoryPlace(),
-    "sqlite, tiny": SqlitePlace,
-    "sqlite, lazy": lambda folder: SqlitePlace(folder, LAZY),
-}
+
+@pytest.fixture(params=MAKERS)
+def make_place(request: pytest.FixtureRequest) -> MakePlace:
+    return MAKERS[request.param](request)
 
 
-@pytest.fixture(params=PLACES)
-def make_place(request: pytest.FixtureRequest) -> Callable[[Path], Place]:
-    return PLACES[request.param]
-
-
-def tell(make_place: Callable[[Path], Place], story: Iterable[Chapter]) -> None:
+def tell(make_place: MakePlace, story: Iterable[Chapter]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(make_place(Path(folder) / "views")) as place:
         Telling(place).tell(story)
 
@@ -40,35 +33,44 @@ def tell(make_place: Callable[[Path], Place], story: Iterable[Chapter]) -> None:
 ANEW = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
+@pytest.mark.parametrize("make_place", EMBEDDED, indirect=True)
 @given(story=short_stories)
 @settings(max_examples=40, suppress_health_check=ANEW)
-def test_short_stories(make_place: Callable[[Path], Place], story: list[Chapter]) -> None:
+def test_short_stories(make_place: MakePlace, story: list[Chapter]) -> None:
     """Overlapping, late and equal times, blanks, gaps, changing labels: all answers are the table's."""
+    tell(make_place, story)
+
+
+@pytest.mark.parametrize("make_place", IN_POSTGRES, indirect=True)
+@given(story=short_stories)
+@settings(max_examples=8, suppress_health_check=ANEW)
+def test_short_stories_in_postgres(make_place: MakePlace, story: list[Chapter]) -> None:
+    """The same where an example takes longer."""
     tell(make_place, story)
 
 
 @pytest.mark.long
 @given(story=short_stories)
 @settings(max_examples=3_000, suppress_health_check=ANEW)
-def test_many_short_stories(make_place: Callable[[Path], Place], story: list[Chapter]) -> None:
+def test_many_short_stories(make_place: MakePlace, story: list[Chapter]) -> None:
     """As above, with patience."""
     tell(make_place, story)
 
 
-def test_a_long_story(make_place: Callable[[Path], Place], seed: int) -> None:
+def test_a_long_story(make_place: MakePlace, seed: int) -> None:
     """Thousands of rows, in blocks and beside them: all answers are the table's."""
     tell(make_place, long_story(seed, 40))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(20))
-def test_longer_stories(make_place: Callable[[Path], Place], seed: int, number: int) -> None:
+def test_longer_stories(make_place: MakePlace, seed: int, number: int) -> None:
     """As above, for as long as it takes to fill many blocks."""
     tell(make_place, long_story(seed + number, 150, batch_events_max=1_000))
 
 
 @pytest.mark.parametrize("batches", [30, pytest.param(200, marks=pytest.mark.long)])
-def test_retention_of_anything(make_place: Callable[[Path], Place], seed: int, batches: int) -> None:
+def test_retention_of_anything(make_place: MakePlace, seed: int, batches: int) -> None:
     """Whatever comes, goes and comes late: nothing young goes, and nothing is told of what has gone."""
     draw = random.Random(seed)
     rows: list[SampleRow] = []

@@ -1,4 +1,4 @@
-"""Views in a folder, shared by processes: readers while writers write, and writers that are killed."""
+"""Views that processes share: readers while writers write, and writers that are killed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import subprocess
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import pytest
 
 from tests.query.views.answers import read
 from tests.query.views.known_log import BATCH_RECORDS, GPU_COUNT, PARTITIONS, KnownView, entry_count, gpu_id
-from tests.query.views.sqlite_place import SqlitePlace
+from tests.query.views.place import Place
+from tests.query.views.place_at import place_at
 
 ROOT = Path(__file__).parents[3]
 WAL_BYTES_MAX = 16 * 2**20
@@ -23,9 +24,9 @@ END_S_MAX = 30.0
 
 
 @contextmanager
-def running(module: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
+def running(module: str, url: str) -> Iterator[subprocess.Popen[str]]:
     """A program of this folder; killed if it is still there at the end."""
-    command = [sys.executable, "-m", f"tests.query.views.{module}", str(folder)]
+    command = [sys.executable, "-m", f"tests.query.views.{module}", url]
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -39,11 +40,11 @@ def running(module: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 def ended(process: subprocess.Popen[str]) -> str:
     """What a program has printed since, once it was told to end; what it complained of fails the test."""
     out, complaints = process.communicate(timeout=END_S_MAX)
-    assert (0, "") == (process.returncode, complaints)
+    assert (0, "") == (process.returncode, complaints), complaints
     return out
 
 
-def check_view(place: SqlitePlace, acknowledged: int, numbers: Iterable[int] = range(GPU_COUNT)) -> None:
+def check_view(place: Place, acknowledged: int, numbers: Iterable[int] = range(GPU_COUNT)) -> None:
     """The view is what its checkpoint says, which is not before what was acknowledged.
 
     All entries are counted; those of the GPUs with these numbers are compared.
@@ -61,38 +62,61 @@ def check_view(place: SqlitePlace, acknowledged: int, numbers: Iterable[int] = r
     reader.close()
 
 
-@pytest.mark.parametrize("batches", [300, pytest.param(8_000, marks=pytest.mark.long)])
-def test_processes_read_while_others_write(tmp_path: Path, batches: int) -> None:
-    """Every answer is whole while rows are applied and compacted; the write-ahead log stays bounded."""
-    place = SqlitePlace(tmp_path / "views")
+@pytest.mark.parametrize(
+    ("kind", "batches"),
+    [
+        ("sqlite", 300),
+        ("postgres", 40),
+        pytest.param("sqlite", 8_000, marks=pytest.mark.long),
+        pytest.param("postgres", 4_000, marks=pytest.mark.long),
+    ],
+)
+def test_processes_read_while_others_write(
+    tmp_path: Path, views_of: Callable[..., str], kind: str, batches: int
+) -> None:
+    """Every answer is whole while rows are applied and compacted; SQLite's write-ahead log stays bounded."""
+    url = views_of(kind)
+    place = place_at(url)
     place.writer().close()
     with (
-        running("write", place.folder) as writer,
-        running("watch", place.folder) as first,
-        running("watch", place.folder) as second,
+        running("write", url) as writer,
+        running("watch", url) as first,
+        running("watch", url) as second,
     ):
         assert writer.stdout is not None
         wal_bytes = 0
         for line in writer.stdout:
-            sizes = [path.stat().st_size for path in place.folder.rglob("*-wal")]
-            wal_bytes = max(wal_bytes, *sizes)
+            sizes = [path.stat().st_size for path in tmp_path.rglob("*-wal")]
+            wal_bytes = max(wal_bytes, *sizes, 0)
             if int(line) >= batches * BATCH_RECORDS:
                 break
         rounds = [int(ended(watcher)) for watcher in (first, second)]
         ended(writer)
     assert all(count >= GPU_COUNT for count in rounds)
-    assert 0 < wal_bytes < WAL_BYTES_MAX
+    assert (wal_bytes > 0) == (kind == "sqlite")
+    assert wal_bytes < WAL_BYTES_MAX
     check_view(place, batches * BATCH_RECORDS)
+    place.close()
 
 
-@pytest.mark.parametrize("rounds", [20, pytest.param(300, marks=pytest.mark.long)])
-def test_a_killed_writer_leaves_a_whole_view(tmp_path: Path, seed: int, rounds: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "rounds"),
+    [
+        ("sqlite", 20),
+        ("postgres", 3),
+        pytest.param("sqlite", 300, marks=pytest.mark.long),
+        pytest.param("postgres", 300, marks=pytest.mark.long),
+    ],
+)
+def test_a_killed_writer_leaves_a_whole_view(
+    views_of: Callable[..., str], seed: int, kind: str, rounds: int
+) -> None:
     """After `kill -9` the view opens, holds what was acknowledged, and its rows are its checkpoint's."""
-    draw = random.Random(seed)
-    place = SqlitePlace(tmp_path / "views")
+    draw, url = random.Random(seed), views_of(kind)
+    place = place_at(url)
     acknowledged = 0
     for _ in range(rounds):
-        with running("write", place.folder) as writer:
+        with running("write", url) as writer:
             assert writer.stdout is not None
             lines = [writer.stdout.readline()]  # it has started
             killer = threading.Timer(draw.uniform(0, 0.05), writer.kill)
@@ -102,3 +126,4 @@ def test_a_killed_writer_leaves_a_whole_view(tmp_path: Path, seed: int, rounds: 
         acknowledged = max(acknowledged, *(int(line) for line in lines if line.endswith("\n")))
         check_view(place, acknowledged, [draw.randrange(GPU_COUNT)])
     check_view(place, acknowledged)
+    place.close()

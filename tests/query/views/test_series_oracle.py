@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from query.views import sqlite_series
+from query.views import series_parts
 from query.views.series import Grid
 from tests.query.views.changes import START_MS
-from tests.query.views.place import MemoryPlace, Place
+from tests.query.views.places import IN_POSTGRES, MAKERS, MakePlace
 from tests.query.views.series_oracle import assert_same, read_series, steps_of
-from tests.query.views.sqlite_place import LAZY, SqlitePlace
 from tests.query.views.stories import long_story, short_stories
 from tests.query.views.story import GPU_IDS, METRIC_NAMES, Chapter, Question, Telling
 
-PLACES: dict[str, Callable[[Path], Place]] = {
-    "memory": lambda _folder: MemoryPlace(),
-    "sqlite, tiny": SqlitePlace,
-    "sqlite, tiny parts": SqlitePlace,
-    "sqlite, lazy": lambda folder: SqlitePlace(folder, LAZY),
-}
 STEPS_MAX = 400
+KINDS = {**MAKERS, "sqlite, tiny parts": MAKERS["sqlite, tiny"]}
 
 
-@pytest.fixture(params=PLACES)
-def make_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], Place]:
+@pytest.fixture(params=KINDS)
+def make_place(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> MakePlace:
     """With tiny parts, what little a story has is read in many transactions."""
     if request.param == "sqlite, tiny parts":
-        monkeypatch.setattr(sqlite_series, "ROWS_MAX", 20)
-        monkeypatch.setattr(sqlite_series, "SOURCES_MAX", 3)
-    return PLACES[request.param]
+        monkeypatch.setattr(series_parts, "ROWS_MAX", 20)
+        monkeypatch.setattr(series_parts, "SOURCES_MAX", 3)
+    return KINDS[request.param](request)
 
 
 class SeriesTelling(Telling):
@@ -73,7 +67,7 @@ def grids(start_ms: int, end_ms: int) -> Iterator[Grid]:
             yield grid
 
 
-def tell(make_place: Callable[[Path], Place], story: Iterable[Chapter]) -> None:
+def tell(make_place: MakePlace, story: Iterable[Chapter]) -> None:
     with tempfile.TemporaryDirectory() as folder, closing(make_place(Path(folder) / "views")) as place:
         SeriesTelling(place).tell(story)
 
@@ -82,17 +76,26 @@ def tell(make_place: Callable[[Path], Place], story: Iterable[Chapter]) -> None:
 ANEW = (HealthCheck.function_scoped_fixture, HealthCheck.too_slow)
 
 
+@pytest.mark.parametrize("make_place", [kind for kind in KINDS if kind not in IN_POSTGRES], indirect=True)
 @given(story=short_stories)
 @settings(max_examples=12, suppress_health_check=ANEW)
-def test_series_of_short_stories(make_place: Callable[[Path], Place], story: list[Chapter]) -> None:
+def test_series_of_short_stories(make_place: MakePlace, story: list[Chapter]) -> None:
     """Late and equal times, blanks, blocks that overlap: each step is the table's."""
+    tell(make_place, story)
+
+
+@pytest.mark.parametrize("make_place", IN_POSTGRES, indirect=True)
+@given(story=short_stories)
+@settings(max_examples=3, suppress_health_check=ANEW)
+def test_series_of_short_stories_in_postgres(make_place: MakePlace, story: list[Chapter]) -> None:
+    """The same where an example takes longer."""
     tell(make_place, story)
 
 
 @pytest.mark.long
 @given(story=short_stories)
 @settings(max_examples=2_000, suppress_health_check=ANEW)
-def test_series_of_many_short_stories(make_place: Callable[[Path], Place], story: list[Chapter]) -> None:
+def test_series_of_many_short_stories(make_place: MakePlace, story: list[Chapter]) -> None:
     """As above, with patience."""
     tell(make_place, story)
 
@@ -100,8 +103,6 @@ def test_series_of_many_short_stories(make_place: Callable[[Path], Place], story
 @pytest.mark.parametrize(
     ("chapters", "events"), [(20, 100), pytest.param(150, 1_000, marks=pytest.mark.long)]
 )
-def test_series_of_a_long_story(
-    make_place: Callable[[Path], Place], seed: int, chapters: int, events: int
-) -> None:
+def test_series_of_a_long_story(make_place: MakePlace, seed: int, chapters: int, events: int) -> None:
     """Thousands of rows, in blocks and beside them: each step is the table's."""
     tell(make_place, long_story(seed, chapters, batch_events_max=events))

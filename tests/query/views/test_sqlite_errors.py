@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
-from query.views import sqlite_connection, sqlite_names, sqlite_snapshot
+from query.views import names
 from query.views.errors import BadViewsError, DamagedViewError, GoneViewError, ViewError, ViewUnavailableError
-from query.views.model import Build
 from query.views.series import Grid
-from query.views.sqlite_connection import open_for_reading, open_for_writing, plain_errors
-from query.views.sqlite_folder import SQLiteFolder
-from query.views.sqlite_schema import PAGE_BYTES
-from query.views.sqlite_writer import SQLiteViewWriter
+from query.views.sqlite import connection as sqlite_connection
+from query.views.sqlite import snapshot as sqlite_snapshot
+from query.views.sqlite.connection import open_for_reading, open_for_writing, plain_errors
+from query.views.sqlite.database import SQLiteDatabase
+from query.views.sqlite.moment import SQLiteMoment
+from query.views.sqlite.schema import PAGE_BYTES
 from query.views.store import ViewReader
+from query.views.writing import BlockViewWriter
 from tests.query.views.answers import entries_of, read, settle
 from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID, Feed, Fleet, label_set
 from tests.query.views.place import PROJECTIONS
-from tests.query.views.sqlite_place import SqlitePlace
+from tests.query.views.sqlite_place import SqlitePlace, WatchedFolder
 
 FLEET = Fleet(5)
 
@@ -156,7 +158,7 @@ def test_a_database_with_flipped_bits(place: SqlitePlace, seed: int) -> None:
         ("DELETE FROM metrics", "without a name"),
         ("UPDATE view SET projections = '{'", "versions of its projections are wrong"),
         ("UPDATE view SET projections = '[1]'", "versions of its projections are wrong"),
-        ("UPDATE view SET topic = NULL", "rows of no topic"),
+        ("UPDATE view SET topic = NULL, topic_id = NULL", "rows of no topic"),
         ("DELETE FROM view", "does not say which build"),
     ],
 )
@@ -208,15 +210,16 @@ def test_a_reader_remembers_no_more_label_sets_than_it_may(
     place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many pods come and go: it looks them up again, and answers the same."""
-    monkeypatch.setattr(sqlite_names, "_REMEMBERED_MAX", 3)
+    monkeypatch.setattr(names, "_REMEMBERED_MAX", 3)
     fill(place)
-    connection, names = open_for_reading(database(place)), sqlite_names.Names()
+    connection, some = open_for_reading(database(place)), names.Names()
+    moment = SQLiteMoment(connection)
     numbers = [number for (number,) in connection.execute("SELECT id FROM label_sets ORDER BY id")]
     assert len(numbers) > 6
-    every = sqlite_names.Names().label_sets(connection, numbers)
+    every = names.Names().label_sets(moment, numbers)
     for start in range(len(numbers) - 1):
-        assert every[start : start + 2] == names.label_sets(connection, numbers[start : start + 2])
-        assert len(names._label_sets) <= 3
+        assert every[start : start + 2] == some.label_sets(moment, numbers[start : start + 2])
+        assert len(some._label_sets) <= 3
     connection.close()
 
 
@@ -268,17 +271,10 @@ def test_a_full_disk(place: SqlitePlace) -> None:
     feed = fill(place)
     path = database(place)
     before = read(place.reader(), FLEET.gpu_id(0))
-    folder = SQLiteFolder(place.folder)
-    connections: list[apsw.Connection] = []
-
-    class SmallFolder(SQLiteFolder):
-        def open_for_writing(self, *arguments: object) -> tuple[object, Path, apsw.Connection]:  # type: ignore[override]
-            build, found, connection = folder.open_for_writing(*arguments)  # type: ignore[arg-type]
-            connections.append(connection)
-            return build, found, connection
-
-    writer = SQLiteViewWriter(SmallFolder(place.folder), projections=PROJECTIONS)
-    connections[0].pragma("max_page_count", connections[0].pragma("page_count"))
+    folder = WatchedFolder(place.folder)
+    writer = BlockViewWriter(SQLiteDatabase(folder), projections=PROJECTIONS)
+    [connection] = folder.connections
+    connection.pragma("max_page_count", connection.pragma("page_count"))
     big = Fleet(300, seed=9)
     rows = [row for tick in big.ticks(feed, 20) for row in tick]
     changes = feed.batch()
@@ -295,7 +291,7 @@ def test_a_full_disk(place: SqlitePlace) -> None:
         other_rows += other.event(others.gpu_id(number), 5, {"X": number}, partition=9)
     place.writer().apply(other.batch())
 
-    connections[0].pragma("max_page_count", 1_000_000)
+    connection.pragma("max_page_count", 1_000_000)
     writer.apply(changes)
     for fleet, expected in ((big, rows), (others, other_rows)):
         for number in range(3):
@@ -307,27 +303,19 @@ def test_a_full_disk(place: SqlitePlace) -> None:
 
 def test_a_batch_that_fails_after_names_were_given(place: SqlitePlace) -> None:
     """Leaves none of their numbers behind, though the next batch of that writer has other names."""
-    connections: list[apsw.Connection] = []
-
-    class WatchedFolder(SQLiteFolder):
-        def open_for_writing(
-            self, name: str, projections: Mapping[str, int] | None = None
-        ) -> tuple[Build, Path, apsw.Connection]:
-            opened = super().open_for_writing(name, projections)
-            connections.append(opened[2])
-            return opened
-
     feeds = [Feed(), Feed(), Feed()]
     rows = [
         feed.event(f"gpu-{number}", 5, {f"M{number}": number}, label_set(f"host-{number}"), partition=number)
         for number, feed in enumerate(feeds)
     ]
     failing, of_another, after_it = (feed.batch() for feed in feeds)
-    with closing(SQLiteViewWriter(WatchedFolder(place.folder), projections=PROJECTIONS)) as writer:
-        connections[0].set_commit_hook(lambda: True)  # it rolls back what is to be committed
+    folder = WatchedFolder(place.folder)
+    with closing(BlockViewWriter(SQLiteDatabase(folder), projections=PROJECTIONS)) as writer:
+        [connection] = folder.connections
+        connection.set_commit_hook(lambda: True)  # it rolls back what is to be committed
         with pytest.raises(ViewUnavailableError):
             writer.apply(failing)
-        connections[0].set_commit_hook(None)
+        connection.set_commit_hook(None)
         place.writer().apply(of_another)  # its names get the numbers that were rolled back
         writer.apply(after_it)
         writer.apply(failing)

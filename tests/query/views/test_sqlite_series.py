@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from query.views import blocks, sqlite_series
+from query.views import blocks, series_parts
 from query.views.blocks import Series
 from query.views.columns import Rows
 from query.views.compaction_limits import CompactionLimits
@@ -73,10 +73,10 @@ def test_only_what_is_asked_for_is_decoded(place: SqlitePlace, decoded: list[int
 def test_a_part_is_bounded(place: SqlitePlace, decoded: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """By rows that must be decoded, and by the tails and blocks that are read."""
     fine = Grid.aligned(START_MS, END_MS, 7)
-    monkeypatch.setattr(sqlite_series, "ROWS_MAX", 3 * BLOCK_ENTRIES)
+    monkeypatch.setattr(series_parts, "ROWS_MAX", 3 * BLOCK_ENTRIES)
     counted = ask(place, fine)
     assert BLOCKS * BLOCK_ENTRIES == sum(counted)
     assert -(-BLOCKS // 3) == len(counted)
     assert sum(counted) == sum(decoded)
-    monkeypatch.setattr(sqlite_series, "SOURCES_MAX", 5)
+    monkeypatch.setattr(series_parts, "SOURCES_MAX", 5)
     assert BLOCKS // 5 == len(ask(place, Grid.shared_out(START_MS, END_MS, 1)))

@@ -1,12 +1,9 @@
-"""Swaps in a folder that are interrupted at every point, and reads while builds are swapped."""
+"""Swaps in a folder that are interrupted at every point."""
 
 from __future__ import annotations
 
 import os
-import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -17,17 +14,15 @@ import pytest
 from query.views.building import Builds
 from query.views.errors import GoneViewError
 from query.views.model import Build
-from query.views.sqlite_folder import SQLiteFolder
-from query.views.store import ViewReader
-from tests.query.views.answers import read
-from tests.query.views.contract_building import begun, end_of, fill, roles
-from tests.query.views.known_log import BATCH_RECORDS, GPU_COUNT, KnownView, gpu_id
+from query.views.sqlite.folder import SQLiteFolder
+from tests.query.views.contract_building import begun, end_of, fill
+from tests.query.views.known_log import BATCH_RECORDS
 from tests.query.views.place import PROJECTIONS
 from tests.query.views.sqlite_place import SqlitePlace
-from tests.query.views.swap import NEW_BATCHES, OLD_BATCHES, SNAPSHOT
-from tests.query.views.test_reader_processes import check_view, ended, running
+from tests.query.views.swap import NEW_BATCHES, OLD_BATCHES
+from tests.query.views.test_swap_processes import check_goes_on
 
-ROOT = Path(__file__).parents[3]
+SNAPSHOT = "snapshot"
 OLD, NEW = OLD_BATCHES, NEW_BATCHES
 """Batches in the build that is replaced, and in the one that replaces it."""
 
@@ -88,14 +83,11 @@ def deaths(
 
 def check_left(place: SqlitePlace, *, is_kept: bool = False) -> None:
     """What is there is whole, and the next swap leaves nothing of the interrupted one."""
-    reader, builds, writer = place.reader(), place.builds(), place.writer()
-    current, end = writer.build, end_of(reader)
-    assert end in {OLD * BATCH_RECORDS, NEW * BATCH_RECORDS}
-    assert 12 * end // BATCH_RECORDS == len(read(reader, gpu_id(0)))
-    fill(writer, 1, end)
-    assert end + BATCH_RECORDS == end_of(reader)
+    builds = place.builds()
+    check_goes_on(place)
     fresh = builds.begin(PROJECTIONS)
     assert all((place.folder / beside.name / "role").exists() for beside in builds.others())
+    current = builds.current()
     builds.make_current(fresh)
     assert current not in builds.others()
     left = {path.name for path in place.folder.iterdir()} - {"lock", "CURRENT", builds.current_name()}
@@ -181,89 +173,3 @@ def test_a_build_that_is_being_dropped(
             builds.drop(build)
         standing.close()
     assert tries >= 3
-
-
-# --- reads while builds are swapped --------------------------------------------------------------
-
-
-def asked(reader: ViewReader, number: int) -> object:
-    """One answer."""
-    match number % 4:
-        case 0:
-            return list(reader.gpus())
-        case 1:
-            return [read(reader, gpu_id(number % GPU_COUNT))]
-        case 2:
-            return list(reader.latest_of_gpu(gpu_id(number % GPU_COUNT)))
-        case _:
-            return [list(reader.metrics())]
-
-
-def told_by(place: SqlitePlace) -> list[object]:
-    """All of them, in the order of their numbers."""
-    reader = place.reader()
-    return [asked(reader, number) for number in range(4 * GPU_COUNT)]
-
-
-@contextmanager
-def swapping(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.query.views.swap", str(folder)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-@pytest.mark.parametrize(("lives", "reads"), [(2, 1_000), pytest.param(60, 1_000, marks=pytest.mark.long)])
-def test_reads_while_builds_are_swapped(tmp_path: Path, seed: int, lives: int, reads: int) -> None:
-    """Each answer is the old or the new one, though whoever swaps is killed now and then."""
-    draw, place = random.Random(seed), SqlitePlace(tmp_path / "views")
-    writer = place.writer()
-    fill(writer, OLD)
-    place.builds().snapshot(writer.build, place.folder.parent / SNAPSHOT)
-    old = told_by(place)
-    fill(writer, NEW - OLD, OLD * BATCH_RECORDS)
-    new = told_by(place)
-    assert all(one != other for one, other in zip(old[:3], new[:3], strict=True))
-    reader, names, told = place.reader(), set(), [0, 0]
-    for _ in range(lives):
-        with swapping(place.folder) as process:
-            assert process.stdout is not None
-            process.stdout.readline()  # it has started
-            dies_at = draw.randrange(reads // 2, reads)
-            for number in range(reads):
-                kind = number % len(old)
-                answer = asked(reader, kind)
-                assert answer in (old[kind], new[kind])
-                told[answer == new[kind]] += 1
-                if number % 50 == 0:
-                    names.add(reader.status().build.name)
-                if number == dies_at:
-                    process.kill()
-    assert all(count > reads // 100 for count in told)
-    assert len(names) > lives
-    check_left(place)
-    place.close()
-
-
-@pytest.mark.parametrize("swaps", [5, pytest.param(200, marks=pytest.mark.long)])
-def test_a_process_writes_while_builds_are_swapped(tmp_path: Path, seed: int, swaps: int) -> None:
-    """It goes on in each from where that one stands: the view is always the log up to its checkpoint."""
-    draw, place = random.Random(seed), SqlitePlace(tmp_path / "views")
-    place.writer().close()
-    builds, reader = place.builds(), place.reader()
-    with running("write", place.folder) as process:
-        assert process.stdout is not None
-        for _ in range(swaps):
-            build = begun(builds, draw.randrange(1, 8))
-            for _ in range(draw.randrange(1, 20)):
-                assert process.stdout.readline()
-            builds.make_current(build)
-            known = KnownView(draw.randrange(GPU_COUNT))
-            as_of = reader.as_of()
-            assert known.entries(as_of) == read(reader, known.gpu_id, as_of=as_of)
-        ended(process)
-    check_view(place, 0)
-    assert [(builds.current_name(), "current")] == roles(builds)
-    place.close()

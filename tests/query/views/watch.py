@@ -1,4 +1,4 @@
-"""`python -m tests.query.views.watch DIR`: read a view of the known log, check each answer, repeat.
+"""`python -m tests.query.views.watch URL`: read a view of the known log, check each answer, repeat.
 
 The end of stdin ends it; then it prints its rounds. A wrong answer is a traceback and exit code 1.
 """
@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import select
 import sys
-from pathlib import Path
 
 from query.views.store import ViewReader
 from tests.query.views.answers import read
 from tests.query.views.known_log import BATCH_RECORDS, GPU_COUNT, PARTITIONS, KnownView, stands_at
-from tests.query.views.sqlite_place import SqlitePlace
+from tests.query.views.place_at import place_at
 
 
 def check(reader: ViewReader, number: int) -> None:
@@ -33,8 +32,8 @@ def check(reader: ViewReader, number: int) -> None:
     assert any(known.latest(end) == list(newest) for end in ends), f"latest values of {ends}"
 
 
-def main(folder: Path) -> None:
-    reader, rounds = SqlitePlace(folder).reader(), 0
+def main(url: str) -> None:
+    reader, rounds = place_at(url).reader(), 0
     while not select.select([sys.stdin], [], [], 0)[0]:
         check(reader, rounds % GPU_COUNT)
         rounds += 1
@@ -43,4 +42,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

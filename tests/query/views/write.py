@@ -1,4 +1,4 @@
-"""`python -m tests.query.views.write DIR`: apply the known log from where the view stands, compact, go on.
+"""`python -m tests.query.views.write URL`: apply the known log from where the view stands, compact, go on.
 
 It follows the build that is current, and goes on from where that one stands.
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import select
 import sys
-from pathlib import Path
 
 from query.views.errors import StaleCheckpointError
 from query.views.store import ViewWriter
 from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID
 from tests.query.views.known_log import BATCH_RECORDS, batch
-from tests.query.views.sqlite_place import LAZY, SqlitePlace
+from tests.query.views.place_at import place_at
+from tests.query.views.sqlite_place import LAZY
 
 
 def stands_at(writer: ViewWriter) -> int | None:
@@ -24,8 +24,8 @@ def stands_at(writer: ViewWriter) -> int | None:
     return state.checkpoint.next_offset if state and state.checkpoint else None
 
 
-def main(folder: Path) -> None:
-    writer = SqlitePlace(folder, LAZY).writer()
+def main(url: str) -> None:
+    writer = place_at(url, LAZY).writer()
     end = stands_at(writer)
     while not select.select([sys.stdin], [], [], 0)[0]:
         try:
@@ -40,4 +40,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(sys.argv[1])

@@ -14,6 +14,7 @@ import os
 import signal
 import sys
 import threading
+from unittest.mock import patch
 
 import apsw
 
@@ -63,14 +64,32 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def is_doomed() -> bool:
+    return getattr(applying, "is_doomed", False)
+
+
 def before_a_commit() -> bool:
-    if getattr(applying, "is_doomed", False):
+    if is_doomed():
         die()
     return False  # it may go on
 
 
-def watch_commits(connection: apsw.Connection) -> None:
+def watch_commits_of_sqlite(connection: apsw.Connection) -> None:
     connection.set_commit_hook(before_a_commit)
+
+
+def watch_commits_of_postgres() -> None:
+    from query.views.postgres.writing import PostgresWriting
+
+    commit = PostgresWriting.commit
+
+    def watched(self: PostgresWriting) -> None:
+        if is_doomed():
+            self._ask("SELECT 1")  # all that was to be sent with COMMIT has arrived
+            die()
+        commit(self)
+
+    patch.object(PostgresWriting, "commit", watched).start()
 
 
 async def collect(port: int, views: str, point: str, nth: int) -> None:
@@ -83,5 +102,6 @@ async def collect(port: int, views: str, point: str, nth: int) -> None:
 
 
 if __name__ == "__main__":
-    apsw.connection_hooks.append(watch_commits)
+    apsw.connection_hooks.append(watch_commits_of_sqlite)
+    watch_commits_of_postgres()
     asyncio.run(collect(int(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4])))

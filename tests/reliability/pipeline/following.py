@@ -22,13 +22,13 @@ from tests.ingest.collecting.running import (
 )
 
 
-def check_group_follows(*, seed: int, records: int) -> None:
+def check_group_follows(*, seed: int, records: int, views: str | None = None) -> None:
     """Two collectors share so many records; each commit is compared with the view as it is then."""
-    asyncio.run(_check(Random(seed), records))
+    asyncio.run(_check(Random(seed), records, views or memory_views()))
 
 
-async def _check(random: Random, count: int) -> None:
-    pipeline = Pipeline(TelemetryInMemory(), memory_views())
+async def _check(random: Random, count: int, views: str) -> None:
+    pipeline = Pipeline(TelemetryInMemory(), views)
     queue = pipeline.place.open()
     assert isinstance(queue, InMemoryMessageQueue)
     reader = pipeline.reader()

@@ -27,17 +27,18 @@ APPLIES_MAX = 3
 DEATH_S_MAX = 60.0
 
 
-def check_collector_kills(data_dir: Path, *, seed: int, kills: int) -> Mapping[str, int]:
+def check_collector_kills(data_dir: Path, views: str, *, seed: int, kills: int) -> Mapping[str, int]:
     """Kill so many; returns how many died at each point."""
-    return asyncio.run(_check(data_dir, Random(seed), kills))
+    return asyncio.run(_check(data_dir, views, Random(seed), kills))
 
 
-async def _check(data_dir: Path, random: Random, kills: int) -> Mapping[str, int]:
+async def _check(data_dir: Path, views: str, random: Random, kills: int) -> Mapping[str, int]:
     broker = await asyncio.to_thread(BrokerProcess, data_dir / "log")
-    pipeline = Pipeline(TelemetryInBroker(broker), f"sqlite:///{data_dir}/views")
+    pipeline = Pipeline(TelemetryInBroker(broker), views)
     queue = pipeline.place.open()
     ledger = Ledger()
     deaths: Counter[str] = Counter()
+    turn: list[str] = []
     try:
         await queue.ensure_topic(TELEMETRY, SETTINGS.topic_partitions, {})
         publisher = await queue.publisher(TELEMETRY)
@@ -47,7 +48,8 @@ async def _check(data_dir: Path, random: Random, kills: int) -> Mapping[str, int
             )
             await publisher.publish(records).wait()
             ledger.add(records)
-            point, nth = random.choice(POINTS), random.randint(1, APPLIES_MAX)
+            turn = random.sample(POINTS, len(POINTS)) if number % len(POINTS) == 0 else turn
+            point, nth = turn[number % len(POINTS)], random.randint(1, APPLIES_MAX)
             await asyncio.to_thread(_live_and_die, broker.port, pipeline.views, point, nth)
             deaths[point] += 1
             _check_view(pipeline, ledger)

@@ -12,13 +12,13 @@ from tests.ingest.collecting.events import random_event
 from tests.ingest.collecting.running import PARTITIONS, QUICK, Pipeline, TelemetryInMemory, memory_views
 
 
-def check_republished(*, seed: int, events: int) -> None:
+def check_republished(*, seed: int, events: int, views: str | None = None) -> None:
     """A streamer that lost its acknowledgements sends the end of its pass again, to other collectors, too."""
-    asyncio.run(_check(Random(seed), events))
+    asyncio.run(_check(Random(seed), events, views or memory_views()))
 
 
-async def _check(random: Random, count: int) -> None:
-    pipeline = Pipeline(TelemetryInMemory(), memory_views())
+async def _check(random: Random, count: int, views: str) -> None:
+    pipeline = Pipeline(TelemetryInMemory(), views)
     queue = pipeline.place.open()
     values = [random_event(random, row) for row in range(count)]
     records = [NewRecord(value, None, row % PARTITIONS) for row, value in enumerate(values)]

@@ -36,13 +36,13 @@ from tests.ingest.collecting.running import (
 )
 
 
-def check_shared_view(*, seed: int, rounds: int, wait_s: float = WAIT_S) -> None:
+def check_shared_view(*, seed: int, rounds: int, wait_s: float = WAIT_S, views: str | None = None) -> None:
     """In each round a collector is stopped past its session with a batch in hand, and comes back."""
-    asyncio.run(_check(Random(seed), rounds, wait_s))
+    asyncio.run(_check(Random(seed), rounds, wait_s, views or memory_views()))
 
 
-async def _check(random: Random, rounds: int, wait_s: float) -> None:
-    pipeline = Pipeline(TelemetryInMemory(), memory_views())
+async def _check(random: Random, rounds: int, wait_s: float, views: str) -> None:
+    pipeline = Pipeline(TelemetryInMemory(), views)
     queue = pipeline.place.open()
     settings = attrs.evolve(QUICK, batch_records=23, poll_interval_s_max=0.2, settle_s_max=0.02)
     poll, rows = MemorySubscription.poll, count()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,18 +10,22 @@ import pytest
 from tests.reliability.pipeline.collector_program import POINTS
 from tests.reliability.pipeline.kills import check_collector_kills
 
-KILLS = 20
 LONG_KILLS = 2_000
 
 
-def test_a_killed_collector_leaves_the_fold_of_the_log(seed: int, tmp_path: Path) -> None:
-    """Twenty of them die before, inside and after the view's transaction."""
-    deaths = check_collector_kills(tmp_path, seed=seed, kills=KILLS)
-    assert KILLS == sum(deaths.values())
+@pytest.mark.parametrize(
+    ("kind", "kills"),
+    [
+        ("sqlite", 20),
+        ("postgres", 6),
+        pytest.param("sqlite", LONG_KILLS, marks=pytest.mark.long),
+        pytest.param("postgres", LONG_KILLS, marks=pytest.mark.long),
+    ],
+)
+def test_a_killed_collector_leaves_the_fold_of_the_log(
+    seed: int, tmp_path: Path, views_of: Callable[..., str], kind: str, kills: int
+) -> None:
+    """They die before, inside and after the view's transaction."""
+    deaths = check_collector_kills(tmp_path, views_of(kind), seed=seed, kills=kills)
+    assert kills == sum(deaths.values())
     assert set(POINTS) == set(deaths)
-
-
-@pytest.mark.long
-def test_collectors_that_are_killed_two_thousand_times(seed: int, tmp_path: Path) -> None:
-    """The same at length."""
-    assert LONG_KILLS == sum(check_collector_kills(tmp_path, seed=seed, kills=LONG_KILLS).values())

@@ -1,0 +1,1 @@
+"""Views in SQLite: a folder on a local disk, shared by processes of one machine. See docs/views.md."""
