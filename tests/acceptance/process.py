@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from tests.documents import ROOT
 
 READY_S_MAX = 60.0
 END_S_MAX = 40.0
+NO_VARIABLES: Mapping[str, str] = MappingProxyType({})
 
 
 def environment(**added: str) -> dict[str, str]:
@@ -33,14 +35,14 @@ def command(*arguments: str) -> list[str]:
 class RunningProcess:
     """`gputail VERB` with any free port for what is not asked for; `lines` are its log, as parsed JSON."""
 
-    def __init__(self, verb: str, *options: str) -> None:
+    def __init__(self, verb: str, *options: str, variables: Mapping[str, str] = NO_VARIABLES) -> None:
         admin = [] if "--admin-listen" in options else ["--admin-listen", "127.0.0.1:0"]
         self.lines: list[dict[str, Any]] = []
         self.other_output: list[str] = []
         self.process = subprocess.Popen(
             command(verb, *admin, "--log-format", "json", *options),
             cwd=ROOT,
-            env=environment(),
+            env=environment(**variables),
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
             text=True,
