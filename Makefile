@@ -11,7 +11,7 @@ VENV    := .venv
 PY      := $(VENV)/bin/python
 PIP     := $(PY) -m pip install --quiet --disable-pip-version-check
 DEMO    := gputail-demo
-SOURCES  = eventlog gputail ingest query tests $(if $(wildcard bench/*.py),bench)
+SOURCES  = eventlog gputail helm/gputail/files image ingest query tests $(if $(wildcard bench/*.py),bench)
 
 # --- the interpreter ---------------------------------------------------------------------------
 
@@ -66,10 +66,10 @@ $(VENV)/.bench: $(VENV)/.made pyproject.toml
 
 # --- targets -----------------------------------------------------------------------------------
 
-.PHONY: help install build run demo demo-log openapi test cover lint check fmt bench reliability FORCE
+.PHONY: help install build run demo demo-log openapi test cover lint check fmt bench reliability docker docker-broker docker-streamer docker-collector docker-api kind-up kind-down kubernetes-test FORCE
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo "PYTHON=python3.13 chooses the interpreter; without it the first of"
 	@echo "python3.14, python3.13, python3.12, python3.11 and python3 that fits is taken."
@@ -129,3 +129,70 @@ bench: $(VENV)/.bench ## measure, and hold the gates
 
 reliability: $(VENV)/.dev ## the long tests: crashes, faults, mutants
 	@GPUTAIL_LONG=1 $(PYTEST) -m long
+
+# --- images ------------------------------------------------------------------------------------
+
+# IMAGE and TAG name what is built; DOCKER_ARGS are for docker build; PYTHON_IMAGE is the base to build on.
+IMAGE       := gputail
+TAG          = $(shell awk -F '"' '/^__version__/ { print $$2 }' gputail/__init__.py)
+DOCKER_ARGS :=
+BASE         = $(if $(PYTHON_IMAGE),--build-arg PYTHON_IMAGE=$(PYTHON_IMAGE))
+
+docker: ## build the image of every process
+	$(call NEED,docker)docker build $(BASE) $(DOCKER_ARGS) --tag $(IMAGE):$(TAG) .
+
+docker-broker: TARGET := broker
+docker-broker: ## the same image with the broker's command
+docker-streamer: TARGET := streamer
+docker-streamer: ## the same with the streamer's
+docker-collector: TARGET := collector
+docker-collector: ## the same with the collector's
+docker-api: TARGET := api
+docker-api: ## the same with the API's
+
+docker-broker docker-streamer docker-collector docker-api:
+	$(call NEED,docker)docker build $(BASE) $(DOCKER_ARGS) --target $(TARGET) --tag $(IMAGE)-$(TARGET):$(TAG) .
+
+# --- kind --------------------------------------------------------------------------------------
+
+KIND_CLUSTER := gputail
+RELEASE      := gputail
+NAMESPACE    := gputail
+HELM_ARGS    :=
+
+# As kubectl takes it.
+KIND_CONTEXT = --context kind-$(KIND_CLUSTER) --namespace $(NAMESPACE)
+
+kind_FROM    := https://kind.sigs.k8s.io/docs/user/quick-start
+kubectl_FROM := https://kubernetes.io/docs/tasks/tools
+helm_FROM    := https://helm.sh/docs/intro/install
+docker_FROM  := https://docs.docker.com/engine/install
+
+# Stops with one line where a program is missing, before anything has been done.
+NEED = $(foreach program,$(1),$(if $(shell command -v $(program) 2>/dev/null),,\
+	$(error $(program) is not installed, and `make $@` needs it: $($(program)_FROM))))
+NEED_ENGINE = $(if $(shell docker info >/dev/null 2>&1 && echo ok),,\
+	$(error docker is installed, and its engine does not answer: start it, or see what `docker info` says))
+
+kind-up: ## a kind cluster with gputail in it: create, build, load, install
+	$(call NEED,docker kind kubectl helm)$(NEED_ENGINE)
+	@kind get clusters 2>/dev/null | grep -qx '$(KIND_CLUSTER)' || \
+		kind create cluster --name $(KIND_CLUSTER) --config helm/kind/cluster.yaml --wait 180s
+	@$(MAKE) --no-print-directory docker
+	kind load docker-image $(IMAGE):$(TAG) --name $(KIND_CLUSTER)
+	helm upgrade --install $(RELEASE) helm/gputail --kube-context kind-$(KIND_CLUSTER) \
+		--namespace $(NAMESPACE) --create-namespace --wait --timeout 5m --values helm/gputail/ci/kind-values.yaml \
+		--set fullnameOverride=$(RELEASE) --set image.repository=$(IMAGE) --set image.tag=$(TAG) $(HELM_ARGS)
+	@echo "To reach it: kubectl $(KIND_CONTEXT) port-forward service/$(RELEASE)-api 8080:80"
+	@echo "and then http://127.0.0.1:8080/; docs/kubernetes.md has what to try, make kind-down removes all of it"
+
+kind-down: ## delete the kind cluster and everything in it
+	$(call NEED,kind)
+	kind delete cluster --name $(KIND_CLUSTER)
+
+NO_CLUSTER = `make kubernetes-test` installs, kills and uninstalls in a cluster: name one that it may use, \
+	make kubernetes-test GPUTAIL_TEST_KUBE_CONTEXT=kind-$(KIND_CLUSTER)
+
+kubernetes-test: $(VENV)/.dev ## the system test in the cluster of GPUTAIL_TEST_KUBE_CONTEXT
+	$(if $(GPUTAIL_TEST_KUBE_CONTEXT),,$(error $(NO_CLUSTER)))$(call NEED,kubectl helm)
+	@$(PYTEST) -m kubernetes tests/kubernetes -p no:xdist -v

@@ -97,6 +97,7 @@ def build_app() -> App:
     app.command("gputail.dlq_commands:dlq_app", name="dlq", help="List, show and replay dead letters.")
     app.command("gputail.replay_commands:replay_app", name="replay", help="Make the views anew from the log.")
     app.command("gputail.doctor_commands:doctor_app", name="doctor", help="Check this machine.")
+    app.command("gputail.health_commands:health_app", name="health", help="Ask a process how it is.")
     for noun, text in _REMOTE.items():
         app.command(f"eventlog.remote.{noun}.commands:{noun}_app", name=noun, help=text)
 

@@ -12,7 +12,7 @@ from cyclopts import Parameter
 from gputail.endpoint import Endpoint, EndpointOption
 from gputail.logs import LogFormat, LogLevel
 
-_ADMIN_LISTEN = Endpoint("127.0.0.1", 9644)
+ADMIN_LISTEN = Endpoint("127.0.0.1", 9644)
 NAME_CHARS_MAX = 255
 
 
@@ -26,7 +26,7 @@ def _check_name(_: object, text: str | None) -> None:
 class ProcessOptions:
     """One process's options; the docstrings are the help."""
 
-    admin_listen: EndpointOption = _ADMIN_LISTEN
+    admin_listen: EndpointOption = ADMIN_LISTEN
     """HOST:PORT for health and metrics; port 0 is any free one."""
     instance_id: Annotated[str | None, Parameter(validator=_check_name)] = None
     """The name of this process in its logs and metrics; by default <hostname>-<pid>."""

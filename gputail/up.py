@@ -26,6 +26,7 @@ from gputail.source_options import PaceOptions
 from gputail.speaker import Speaker
 from gputail.status import Status
 from gputail.supervisor import ChildFailedError, Supervisor
+from gputail.up_health import UpHealth
 from gputail.up_options import UpOptions
 from ingest.errors import IngestError
 from ingest.sources.opening import open_source
@@ -53,6 +54,7 @@ class Up:
         self._speaker = speaker
         self._folder = DataFolder(options.data_dir)
         self._supervisor = Supervisor(self._folder, speaker.say)
+        self._health = UpHealth(options.admin_listen, self._supervisor.pids)
         self._stop_wanted = asyncio.Event()
         self._workers: tuple[list[ChildSpec], list[ChildSpec]] = ([], [])
         """Streamers and collectors, in the order in which they are stopped."""
@@ -75,7 +77,9 @@ class Up:
         finally:
             await _end(course, asked)
             self._speaker.end()
+            self._health.reason = "it stops"
             await self._stop()
+            self._health.stop()
             self._folder.release()
         return code
 
@@ -102,6 +106,8 @@ class Up:
         say(f"gputail {__version__}, data in {folder.path}: {kept}, and {options.views_days} days of views")
         if kept.complaint:
             say(kept.complaint)
+        if (at := self._health.start()) is not None:
+            say(f"how it is: http://{at}/health/ready")
         async with asyncio.TaskGroup() as group:
             api = group.create_task(self._serve(options.listen, API_LISTEN, lambda at: api_spec(folder, at)))
             servers = await self._serve(
@@ -161,6 +167,7 @@ class Up:
                 told_s = loop.time()
                 self._speaker.status(f"nothing can be queried yet. {self._supervisor.troubles()}".strip())
             await asyncio.sleep(ASK_AGAIN_S)
+        self._health.reason = None
         self._speaker.say("the first entries can be queried; try")
         for line in first_lines(api, gpu_id, self._folder):
             self._speaker.say(f"  {line}")
@@ -169,7 +176,9 @@ class Up:
         while True:
             await asyncio.sleep(pause_s)
             disk_bytes = await asyncio.to_thread(self._folder.size_bytes)
-            self._speaker.status(status.line(await client.state(), loop.time(), disk_bytes))
+            state = await client.state()
+            self._health.reason = None if state is not None else "the API does not answer"
+            self._speaker.status(status.line(state, loop.time(), disk_bytes))
             pause_s = STATUS_S if self._speaker.is_on_terminal else STATUS_APART_S
 
 

@@ -41,6 +41,8 @@ class UpOptions:
     """HOST:PORT of the API; by default 127.0.0.1:8080, or the next free port."""
     broker_listen: EndpointOption | None = None
     """HOST:PORT of the broker; by default 127.0.0.1:9092, or the next free port."""
+    admin_listen: EndpointOption | None = None
+    """HOST:PORT for the health of the whole; by default none. Its processes have listeners of their own."""
     streamers: _Workers = 1
     """Processes that share the source."""
     collectors: _Workers = 1

@@ -10,7 +10,7 @@ from gputail import cli
 from tests.documents import ROOT, rows, section
 
 PAGE = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMANDS = ["simulate", "openapi", "doctor", "replay"]
+COMMANDS = ["simulate", "openapi", "doctor", "health", "replay"]
 
 
 def shown(default: Any) -> str:

@@ -83,6 +83,5 @@ def test_the_table_of_targets_is_that_of_the_makefile() -> None:
     """Each target that `make` lists is in the table, and no other."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     listed = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
-    assert listed == {
-        code.strip("`").removeprefix("make ") for code, _ in rows(CONTRIBUTING, "| target | what it does |")
-    }
+    cells = [cell for cell, _ in rows(CONTRIBUTING, "| target | what it does |")]
+    assert listed == set(re.findall(r"`(?:make )?([a-z-]+)`", " ".join(cells)))

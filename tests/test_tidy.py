@@ -14,8 +14,8 @@ pytestmark = pytest.mark.untraced  # it reads the product, and runs none of it
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("eventlog", "gputail", "ingest", "query")
-FOLDERS = (*PRODUCT, "tests", "bench")
-TEXTS = ("README.md", "CHANGELOG.md", "Makefile", "pyproject.toml", ".importlinter", ".ci/run")
+FOLDERS = (*PRODUCT, "image", "tests", "bench")
+TEXTS = ("README.md", "CHANGELOG.md", "Dockerfile", "Makefile", "pyproject.toml", ".importlinter", ".ci/run")
 
 FILE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 70

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import signal
@@ -57,7 +58,7 @@ def is_there(pid: int) -> bool:
 
 def test_the_three_lines_work_as_they_stand(tmp_path: Path) -> None:
     """Swagger UI, entries of a GPU that is there, and a log that is whole; then a status."""
-    with running_up(tmp_path / "data") as up:
+    with running_up(tmp_path / "data", "--admin-listen", "127.0.0.1:0") as up:
         swagger, curl, verify = up.paste()
         with urllib.request.urlopen(swagger) as page:
             assert (200, "text/html") == (page.status, page.headers.get_content_type())
@@ -75,6 +76,8 @@ def test_the_three_lines_work_as_they_stand(tmp_path: Path) -> None:
         up.wait_for(r"records/s \| lag \d+ records \| data \d+\.\d s old \| \d+\.\d \w+ on disk")
         for name in KINDS:
             assert 1 == up.count(rf"(?m)^{name} is ready")
+        with urllib.request.urlopen(up.wait_for(r"how it is: (\S+)")[1]) as health:
+            assert sorted(KINDS) == json.load(health)["running"]
         assert up.count(r"at most 10\.0 GiB of log for 7 days, and 7 days of views")
         assert 0 == up.stop()
         assert "" == up.errors

@@ -283,3 +283,11 @@ def test_the_module_runs() -> None:
         "ingest",
         "query",
     }
+
+
+@pytest.mark.parametrize("verb", ["collect", "serve", "replay"])
+def test_views_in_memory_are_no_store_for_a_command(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody else could read them, or write them: one line, and exit code 2."""
+    assert 2 == main([verb, "--views", "memory://x"])
+    [line] = capsys.readouterr().err.splitlines()
+    assert "name a folder or a database" in line

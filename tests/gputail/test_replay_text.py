@@ -107,9 +107,9 @@ def test_a_report() -> None:
     "arguments",
     [
         [],
-        ["--views", "memory://v", "--to", "0:1"],
-        ["--into", "memory://v", "--keep"],
-        ["--into", "memory://v", "--from", "x"],
+        ["--views", "sqlite:///v", "--to", "0:1"],
+        ["--into", "sqlite:///v", "--keep"],
+        ["--into", "sqlite:///v", "--from", "x"],
     ],
 )
 def test_bad_use(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
