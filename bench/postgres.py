@@ -19,7 +19,7 @@ from contextlib import closing
 import attrs
 
 from bench.measured import Figure, NotMeasuredError, median_ratio
-from bench.postgres_server import USER, cpu_s, postgres
+from bench.postgres_server import USER, cpu_s, postgres, wal_bytes
 from bench.servers import Server, scratch_folder
 from bench.views_feeder import PROJECTIONS
 from bench.views_fleet import METRICS, START_MS, TOPIC, TOPIC_ID, FleetColumns
@@ -32,6 +32,7 @@ FEEDERS = 2
 FEEDER_GPUS = 1_000
 FEEDER_ROWS = 20_000_000
 """Few more than pass through tails at once would say little of what is kept."""
+FED_ROWS = FEEDERS * FEEDER_ROWS
 ROWS_PER_S_MIN = 300_000
 SAMPLE_BYTES_MAX = 8.0
 RATIO_MAX = 3.0
@@ -56,10 +57,15 @@ def run() -> Iterator[Figure]:
         except BadViewsError as error:
             raise NotMeasuredError(str(error)) from None
         with closing(builds):
+            builds.listing()
+            written = wal_bytes(server)
             yield from _fed(server, url)
+            written = (wal_bytes(server) - written) / FED_ROWS
             [build] = builds.listing()
-        stored = build.size_bytes / (FEEDERS * FEEDER_ROWS)
-        yield Figure("stored, with indexes", stored, "bytes/sample", SAMPLE_BYTES_MAX)
+        note = f"WAL: {written:.1f} bytes/sample"
+        yield Figure(
+            "stored, with indexes", build.size_bytes / FED_ROWS, "bytes/sample", SAMPLE_BYTES_MAX, note
+        )
         yield from _asked(server)
 
 
@@ -124,11 +130,21 @@ def _asked(server: Server) -> Iterator[Figure]:
             while writer.maintain(fleet.end_ms):
                 pass
             sides.append(_Side(writer, open_reader(url)))
+            yield _stored(url, fleet)
         for name, question in _questions(fleet).items():
             yield _compared(name, question, *sides)
         for side in sides:
             side.reader.close()
             side.writer.close()
+
+
+def _stored(url: str, fleet: FleetColumns) -> Figure:
+    """What one collector's rows take; the same telemetry in both stores."""
+    with closing(open_builds(url)) as builds:
+        [build] = builds.listing()
+    rows = fleet.tick * fleet.series_count
+    name = f"stored in {url.partition(':')[0]}"
+    return Figure(name, build.size_bytes / rows, "bytes/sample", SAMPLE_BYTES_MAX, f"{rows:,} samples")
 
 
 def _compared(name: str, question: Callable[[_Side], object], one: _Side, other: _Side) -> Figure:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import pwd
 import shutil
@@ -73,6 +74,13 @@ def cpu_s(server: Server) -> float:
             continue
         total += times.user + times.system
     return float(total)
+
+
+def wal_bytes(server: Server) -> int:
+    """Bytes of write-ahead log so far."""
+    psycopg = importlib.import_module("psycopg")  # not all benchmarks need it
+    with psycopg.connect(f"postgresql://{USER}@{server.address}/postgres") as connection:
+        return int(connection.execute("SELECT pg_current_wal_lsn() - '0/0'").fetchone()[0])
 
 
 def program(name: str) -> str:

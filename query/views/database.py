@@ -11,9 +11,9 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-from query.views.model import Build, ViewStatus
+from query.views.model import Build, PartitionState, ViewStatus
 from query.views.names import Names
-from query.views.progress import status
+from query.views.progress import states, status
 from query.views.store import AsOf
 from query.views.tables import Maintained, Moment, Transaction
 
@@ -30,6 +30,11 @@ class Tables(ABC):
     @abstractmethod
     def transaction(self) -> AbstractContextManager[Transaction]:
         """What is written inside is kept at its end, and taken back where it raises."""
+
+    def states(self) -> tuple[tuple[str, str] | None, Mapping[int, PartitionState]]:
+        """The topic that is followed (name, id), and what has been applied, by partition: of one moment."""
+        with self.moment() as moment:
+            return moment.topic(), states(moment)
 
     @abstractmethod
     def plain_errors(self) -> AbstractContextManager[None]:

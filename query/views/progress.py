@@ -29,15 +29,18 @@ def states(moment: Moment) -> Mapping[int, PartitionState]:
     }
 
 
-def check_log(moment: Moment, topic: str, topic_id: str, replay: str) -> bool:
+def check_log(followed: tuple[str, str] | None, topic: str, topic_id: str, replay: str) -> bool:
     """Whether the view follows this log; False: none yet, before the first step.
 
-    `replay` is the command that makes the views anew.
+    Args:
+        followed: name and id of the topic that it follows.
+        topic: what it should follow.
+        topic_id: its id.
+        replay: the command that makes the views anew.
 
     Raises:
         AnotherLogError: it follows another one.
     """
-    followed = moment.topic()
     if followed is None:
         return False
     if followed != (topic, topic_id):
@@ -60,13 +63,13 @@ def advance(transaction: Transaction, steps: Sequence[Step], samples: SampleColu
         return
     stored = transaction.claim([step.partition for step in steps])
     topic, topic_id = steps[0].topic, steps[0].topic_id
-    is_followed = check_log(transaction, topic, topic_id, replay)
+    is_followed = check_log(transaction.topic(), topic, topic_id, replay)
     stale = sorted(step.partition for step in steps if stored.get(step.partition) != step.expected)
     if stale:
         raise StaleCheckpointError(tuple(stale))
     if not is_followed:
         transaction.follow(topic, topic_id)
-        check_log(transaction, topic, topic_id, replay)  # another one may have been quicker
+        check_log(transaction.topic(), topic, topic_id, replay)  # another one may have been quicker
     transaction.advance(steps, _newest_times(samples))
 
 

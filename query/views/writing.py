@@ -18,7 +18,7 @@ from query.views.dictionaries import Dictionaries
 from query.views.errors import GoneViewError, ViewError, ViewUnavailableError
 from query.views.latest_racks import merge_latest
 from query.views.model import Build, PartitionState, RefusedLog
-from query.views.progress import advance, check_log, states
+from query.views.progress import advance, check_log
 from query.views.store import Changes, ViewWriter
 from query.views.tables import NewTail, Transaction
 from query.views.tails import SHELF_GPUS
@@ -80,9 +80,9 @@ class BlockViewWriter(ViewWriter):
 
     def partition_states(self, topic: str, topic_id: str) -> Mapping[int, PartitionState]:
         def ask(current: _OpenBuild) -> Mapping[int, PartitionState]:
-            with current.tables.moment() as moment:
-                check_log(moment, topic, topic_id, self._database.replay)
-                return states(moment)
+            followed, found = current.tables.states()
+            check_log(followed, topic, topic_id, self._database.replay)
+            return found
 
         return self._on_current(ask)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -18,9 +19,9 @@ from tests.chart.manifests import Container, Manifests, Pod
 from tests.chart.probing import LIVE, PROBES, READY, ours, verb
 from tests.chart.rendering import Renderer
 from tests.gputail.asking import ask
+from tests.postgres_server import DATABASE, PASSWORD, PostgresServer
 
 VALUES: dict[str, Any] = {
-    "views": {"store": "sqlite"},
     "broker": {
         "extraEnv": [
             {"name": "GPUTAIL_FREE_BYTES_MIN", "value": "0"},
@@ -32,15 +33,21 @@ FULL_DISK: dict[str, Any] = {
     "broker": {"extraEnv": [{"name": "GPUTAIL_FREE_BYTES_MIN", "value": str(2**60)}]},
 }
 ADMIN = "GPUTAIL_ADMIN_LISTEN"
+STORE = "gputail"
+"""What the chart calls it; each test process has a server of its own."""
 READY_S_MAX = 30.0
 GRACE_S_MAX = 60.0
 POLL_S = 0.05
 
 
 class Cluster:
-    """One machine for all nodes: the rendered containers as processes, with addresses of this machine."""
+    """One machine for all nodes: the rendered containers as processes, with addresses of this machine.
 
-    def __init__(self, manifests: Manifests, folder: Path) -> None:
+    `database` is where a server of PostgreSQL listens, and its database: `HOST:PORT/DATABASE`.
+    """
+
+    def __init__(self, manifests: Manifests, folder: Path, database: str = "") -> None:
+        self._database = database
         self._containers: dict[str, tuple[Pod, Container]] = {
             verb(container) or "": (pod, container) for pod, container in ours(manifests)
         }
@@ -90,10 +97,13 @@ class Cluster:
             found["GPUTAIL_LISTEN"] = self._broker if "GPUTAIL_ADVERTISE" in found else "127.0.0.1:0"
         for name in {"GPUTAIL_ADVERTISE", "GPUTAIL_BOOTSTRAP_SERVERS"} & set(found):
             found[name] = self._broker
-        if "GPUTAIL_VIEWS" in found:
-            found["GPUTAIL_VIEWS"] = found["GPUTAIL_VIEWS"].replace(
-                "sqlite:///", f"sqlite:///{self._folder}", 1
-            )
+        views = found.get("GPUTAIL_VIEWS", "")
+        if views.startswith("sqlite:"):
+            found["GPUTAIL_VIEWS"] = views.replace("sqlite:///", f"sqlite:///{self._folder}", 1)
+        elif views:
+            found["GPUTAIL_VIEWS"] = re.sub("@[^?]*", f"@{self._database}", views)
+            assert found["PGPASSWORD"], "the chart makes a password"
+            found["PGPASSWORD"] = PASSWORD
         if "GPUTAIL_DATA_DIR" in found:
             found["GPUTAIL_DATA_DIR"] = f"{self._folder}{found['GPUTAIL_DATA_DIR']}"
         return found
@@ -116,10 +126,16 @@ def wait_until(condition: Callable[[], bool]) -> bool:
     return True
 
 
-@pytest.fixture
-def cluster(renderer: Renderer, tmp_path: Path) -> Iterator[Cluster]:
-    with closing(Cluster(renderer.manifests(VALUES), tmp_path)) as cluster:
-        yield cluster
+@pytest.fixture(params=["sqlite", "postgresql"])
+def cluster(request: pytest.FixtureRequest, renderer: Renderer, tmp_path: Path) -> Iterator[Cluster]:
+    with ExitStack() as stack:
+        database = ""
+        if request.param == "postgresql":
+            postgres: PostgresServer = request.getfixturevalue("postgres")
+            database = f"127.0.0.1:{postgres.port}/{DATABASE}"
+            stack.callback(postgres.drop_store, STORE)
+        manifests = renderer.manifests({**VALUES, "views": {"store": request.param}})
+        yield stack.enter_context(closing(Cluster(manifests, tmp_path, database)))
 
 
 def test_every_probe_is_served_and_means_one_thing(cluster: Cluster) -> None:
@@ -153,6 +169,7 @@ def test_a_full_disk_restarts_no_broker(renderer: Renderer, tmp_path: Path) -> N
         assert 200 == ask(broker.admin_url + LIVE).status
 
 
+@pytest.mark.parametrize("cluster", ["sqlite"], indirect=True)
 def test_a_path_that_is_not_served_is_seen(cluster: Cluster) -> None:
     """What a probe with a misspelt path would get."""
     process = cluster.start("stream")

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from typing import Final
 
 from query.views.database import Tables
 from query.views.errors import GoneViewError
+from query.views.model import PartitionState
 from query.views.postgres.address import Address
 from query.views.postgres.advisory import WORK, key, store_key
 from query.views.postgres.build_rows import BuildRow
 from query.views.postgres.errors import make_anew, plain_errors
+from query.views.postgres.head import states_of
 from query.views.postgres.known import Known
 from query.views.postgres.maintained import PostgresMaintained
 from query.views.postgres.schema import build_schema
@@ -60,6 +62,10 @@ class PostgresTables(Tables):
                 raise
             if session.in_transaction:
                 session.send(("COMMIT", ()))
+
+    def states(self) -> tuple[tuple[str, str] | None, Mapping[int, PartitionState]]:
+        with self.plain_errors():
+            return states_of(self._opened())
 
     @contextmanager
     def transaction(self) -> Iterator[Transaction]:

@@ -8,8 +8,8 @@ from typing import Final
 import attrs
 
 from query.views.columns import DamagedBlobError
-from query.views.model import Checkpoint, Origin
-from query.views.postgres.session import Row
+from query.views.model import Checkpoint, Origin, PartitionState
+from query.views.postgres.session import Row, Session
 from query.views.postgres.texts import restored
 
 HEAD_COLUMNS: Final = (
@@ -19,6 +19,11 @@ HEAD_COLUMNS: Final = (
 HEAD_TABLES: Final = "view v LEFT JOIN checkpoints c ON true"
 HEAD: Final = f"SELECT {HEAD_COLUMNS} FROM {HEAD_TABLES}"  # noqa: S608
 ORIGINS: Final = "SELECT partition, source, pass_number, row FROM origins"
+_STATES: Final = f"""
+SELECT {HEAD_COLUMNS}, o.source, o.pass_number, o.row
+    FROM {HEAD_TABLES} LEFT JOIN origins o ON o.partition = c.partition
+"""  # noqa: S608
+_SOURCE_AT: Final = 9
 
 
 @attrs.frozen
@@ -60,3 +65,16 @@ def origins_of(rows: Sequence[Row]) -> Mapping[int, Mapping[str, Origin]]:
         name = restored(source)
         origins.setdefault(partition, {})[name] = Origin(name, pass_number, row)
     return origins
+
+
+def states_of(session: Session) -> tuple[tuple[str, str] | None, Mapping[int, PartitionState]]:
+    """The topic that is followed, and what has been applied, by partition: one statement is one moment."""
+    rows = session.rows(_STATES)
+    head = Head.of_rows([row[:_SOURCE_AT] for row in rows])
+    origins = origins_of([(row[4], *row[_SOURCE_AT:]) for row in rows if row[_SOURCE_AT] is not None])
+    # A partition is there as often as it has sources.
+    checkpoints = {checkpoint.partition: checkpoint for checkpoint in head.checkpoints()}
+    return head.topic, {
+        partition: PartitionState(checkpoint, origins.get(partition, {}))
+        for partition, checkpoint in checkpoints.items()
+    }

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Final
 
-from query.views.model import Origin
-from query.views.postgres.head import HEAD, ORIGINS, Head, origins_of
 from query.views.postgres.moment import PostgresMoment
-from query.views.postgres.session import Row
 from query.views.tables import FoldBounds, Maintained, MergeBounds, StoredBlock, StoredTail, Young
 
 _TAILS_AT_ONCE: Final = 8
@@ -47,18 +44,6 @@ SELECT * FROM (
 
 class PostgresMaintained(PostgresMoment, Maintained):
     """See `Maintained`."""
-
-    _origins: list[Row] | None = None
-
-    def _head(self) -> Head:
-        """With the origins: whoever asks for the checkpoints here asks for them next."""
-        if self._read_head is None:
-            rows, self._origins = self._ask_all((HEAD, ()), (ORIGINS, ()))
-            self._read_head = Head.of_rows(rows)
-        return self._read_head
-
-    def origins(self) -> Mapping[int, Mapping[str, Origin]]:
-        return super().origins() if self._origins is None else origins_of(self._origins)
 
     def has_expired(self, before_ms: int) -> bool:
         return bool(self._ask(_HAS_EXPIRED, before_ms)[0][0])

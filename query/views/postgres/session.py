@@ -39,7 +39,9 @@ SELECT set_config('lock_timeout', '10s', false),
     set_config('tcp_keepalives_count', '3', false),
     set_config('plan_cache_mode', 'force_generic_plan', false), set_config('jit', 'off', false),
     CASE WHEN current_setting('synchronous_commit') = 'off' THEN
-        set_config('synchronous_commit', 'on', false) END
+        set_config('synchronous_commit', 'on', false) END,
+    CASE WHEN current_setting('idle_in_transaction_session_timeout') = '0' THEN
+        set_config('idle_in_transaction_session_timeout', '60s', false) END
 """
 
 

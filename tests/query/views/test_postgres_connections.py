@@ -11,13 +11,17 @@ from urllib.parse import quote
 import pytest
 
 from query.views.errors import BadViewsError, ViewError, ViewUnavailableError
+from query.views.model import RefusedLog
 from query.views.opening import open_builds, open_reader, open_writer
+from query.views.postgres.address import parse
+from query.views.postgres.database import PostgresDatabase
+from query.views.postgres.session import Session
 from query.views.store import ViewWriter
 from tests.postgres_server import FAST, IMMEDIATE, PASSWORD, PostgresServer
 from tests.query.views.answers import read
 from tests.query.views.changes import SEEN_MS
-from tests.query.views.contract_building import end_of, fill
-from tests.query.views.known_log import BATCH_RECORDS, KnownView
+from tests.query.views.contract_building import begun, end_of, fill
+from tests.query.views.known_log import BATCH_RECORDS, PARTITIONS, KnownView
 from tests.query.views.place import PROJECTIONS
 from tests.query.views.postgres_place import OwnPostgresPlace
 from tests.query.views.test_postgres_cuts import apply_whatever_happens
@@ -100,6 +104,34 @@ def test_no_right_to_keep_views(postgres: PostgresServer) -> None:
         postgres.ask("DROP ROLE guest")
 
 
+def test_a_user_who_may_only_read(postgres: PostgresServer) -> None:
+    """Is enough for an API, also for builds that are made later, and too little for a collector."""
+    store = postgres.new_store("read")
+    owner, viewer = postgres.url(store), postgres.url(store, password="viewer")
+    viewer = viewer.replace("//gputail:", "//viewer:")
+    postgres.ask("CREATE ROLE viewer LOGIN PASSWORD 'viewer'")
+    try:
+        for right in ("USAGE ON SCHEMAS", "SELECT ON TABLES"):
+            postgres.ask(f"ALTER DEFAULT PRIVILEGES FOR ROLE gputail GRANT {right} TO viewer")
+        with closing(opened(owner)) as writer, closing(open_builds(owner)) as builds:
+            fill(writer, 1)
+            with closing(open_reader(viewer)) as reader:
+                for batches in (1, 2):
+                    known, as_of = KnownView(1), reader.as_of()
+                    assert [batches * BATCH_RECORDS] * len(PARTITIONS) == list(as_of.values())
+                    assert known.entries(as_of) == read(reader, known.gpu_id)
+                    assert ([], []) == (reader.status().gaps, reader.beside())
+                    builds.make_current(begun(builds, 2))
+            with closing(opened(viewer)) as late, pytest.raises(BadViewsError, match="permission denied"):
+                fill(late, 1, 2 * BATCH_RECORDS)
+    finally:
+        postgres.drop_store(store)
+        postgres.ask("DROP OWNED BY viewer")
+        postgres.ask("ALTER DEFAULT PRIVILEGES FOR ROLE gputail REVOKE SELECT ON TABLES FROM viewer")
+        postgres.ask("ALTER DEFAULT PRIVILEGES FOR ROLE gputail REVOKE USAGE ON SCHEMAS FROM viewer")
+        postgres.ask("DROP ROLE viewer")
+
+
 def test_a_server_that_is_not_there(postgres: PostgresServer) -> None:
     """May be there later."""
     url = postgres.url("refused", password=PASSWORD)
@@ -152,3 +184,37 @@ def test_a_server_without_room(place: OwnPostgresPlace) -> None:
         place.server.ask("ALTER ROLE gputail CONNECTION LIMIT -1")
     assert told
     assert all(BATCH_RECORDS == end_of(reader) for reader in readers)
+
+
+# --- a collector that stands still ---------------------------------------------------------------
+
+
+def test_a_stalled_transaction_gives_its_locks_back(postgres: PostgresServer) -> None:
+    """Another writer of the same partitions waits for it, and not for ever; nothing of it is kept."""
+    store = postgres.new_store("stalled")
+    url = postgres.url(store, options="-c idle_in_transaction_session_timeout=300")
+    with (
+        closing(opened(url)) as writer,
+        closing(open_reader(url)) as reader,
+        closing(PostgresDatabase(parse(url))) as database,
+        closing(database.open_tables(writer.build.name, None)) as tables,
+    ):
+        fill(writer, 1)
+
+        def stall() -> None:
+            with tables.transaction() as transaction:
+                assert dict.fromkeys(PARTITIONS, BATCH_RECORDS) == transaction.claim(PARTITIONS)
+                transaction.claim_racks([(0, 0)])
+                fill(writer, 1, BATCH_RECORDS)
+                transaction.note_refused_log(RefusedLog("stalled", "it came too late", SEEN_MS))
+
+        with pytest.raises(ViewUnavailableError):
+            stall()
+        assert (2 * BATCH_RECORDS, None) == (end_of(reader), reader.status().refused_log)
+    postgres.drop_store(store)
+
+
+def test_no_transaction_stalls_for_ever(postgres: PostgresServer) -> None:
+    """A server without a limit of its own is given one."""
+    with closing(Session(parse(postgres.url("any")))) as session:
+        assert [("1min",)] == session.rows("SELECT current_setting('idle_in_transaction_session_timeout')")
