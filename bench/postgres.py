@@ -58,9 +58,9 @@ def run() -> Iterator[Figure]:
             raise NotMeasuredError(str(error)) from None
         with closing(builds):
             builds.listing()
-            written = wal_bytes(server)
+            before = wal_bytes(server)
             yield from _fed(server, url)
-            written = (wal_bytes(server) - written) / FED_ROWS
+            written = (wal_bytes(server) - before) / FED_ROWS
             [build] = builds.listing()
         note = f"WAL: {written:.1f} bytes/sample"
         yield Figure(

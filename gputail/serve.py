@@ -25,7 +25,7 @@ from gputail.waiting import without_waiting
 from ingest.clock import SystemClock
 from query.api.app import ApiApp, create_app
 from query.api.server import ApiServer
-from query.views.errors import DamagedViewError, OtherBuildError, ViewUnavailableError
+from query.views.errors import DamagedViewError, NoViewError, OtherBuildError, ViewUnavailableError
 from query.views.opening import open_reader
 from query.views.store import ViewReader
 
@@ -99,6 +99,8 @@ class ServeProcess(Process):
         self._waits_for = f"asks for the views at {self._options.views}"
         try:
             await without_waiting(views.as_of)
+        except NoViewError:
+            return  # it comes with the first collector; until then each answer says so
         except (DamagedViewError, OtherBuildError, ViewUnavailableError) as error:
             logger.warning(
                 "the views cannot be read yet; requests are refused until they can",

@@ -37,7 +37,7 @@ def stream(api: Api, gpu_id: str, last_event_id: str) -> Iterator[Iterator[tuple
         yield records()
 
 
-@pytest.mark.parametrize("resumes", [50, pytest.param(1_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("resumes", [20, pytest.param(1_000, marks=pytest.mark.long)])
 def test_a_reader_over_killed_processes_gets_every_record_once(tmp_path: Path, resumes: int) -> None:
     """It is cut off again and again, at another API process each time; an API and a collector are killed."""
     with Pipeline(tmp_path / "log", f"sqlite:///{tmp_path / 'views'}", session_s=6) as pipeline:

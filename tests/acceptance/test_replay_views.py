@@ -117,7 +117,17 @@ def test_a_replay_changes_nothing_but_the_build(running: Running) -> None:
     assert before == running.api.digest()
 
 
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize(
+    ("running", "number"),
+    [
+        ("sqlite", signal.SIGKILL),
+        ("postgres", signal.SIGTERM),
+        pytest.param("sqlite", signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param("postgres", signal.SIGKILL, marks=pytest.mark.long),
+    ],
+    indirect=["running"],
+    scope="module",
+)
 def test_a_replay_that_is_ended(running: Running, number: signal.Signals) -> None:
     """The old build goes on, and the next replay takes over whatever is left."""
     before, old = running.api.digest(), running.build()
@@ -157,6 +167,12 @@ def test_a_part_of_the_log(running: Running) -> None:
     assert 0 == empty["records"]
 
 
+@pytest.mark.parametrize(
+    "running",
+    ["sqlite", pytest.param("postgres", marks=pytest.mark.long)],
+    indirect=True,
+    scope="module",
+)
 def test_a_view_that_is_deleted_is_made_anew(running: Running, request: pytest.FixtureRequest) -> None:
     """Whole, or a build alone, under running collectors; the answers are the same in the end."""
     before, old = running.api.digest(), running.build()
@@ -172,6 +188,12 @@ def test_a_view_that_is_deleted_is_made_anew(running: Running, request: pytest.F
     assert {"deleted", "gone"} == {line["reason"] for line in lines}
 
 
+@pytest.mark.parametrize(
+    "running",
+    ["postgres", pytest.param("sqlite", marks=pytest.mark.long)],
+    indirect=True,
+    scope="module",
+)
 def test_a_view_that_is_damaged_is_made_anew(running: Running, request: pytest.FixtureRequest) -> None:
     """A collector that starts finds it, and says so."""
     before, old = running.api.digest(), running.build()

@@ -56,7 +56,7 @@ def wait_for_work(members: list[RunningProcess], name: str) -> None:
     ("kind", "count"),
     [
         ("sqlite", 3),
-        ("postgres", 2),
+        pytest.param("postgres", 2, marks=pytest.mark.long),
         pytest.param("sqlite", 10, marks=pytest.mark.long),
         pytest.param("postgres", 10, marks=pytest.mark.long),
     ],

@@ -77,7 +77,7 @@ def test_a_start_says_what_runs_where(tmp_path: Path) -> None:
             "partitions": 0,
             "recovered": {},
         }.items() <= ready.items()
-        assert [] == running.other_output
+        assert "" == "".join(running.other_output)
 
 
 def test_clients_are_told_the_advertised_address(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def failed_start(data_dir: Path, *options: str) -> str:
     with running_broker(data_dir, *options, is_ready=False) as running:
         assert 1 == running.wait()
         (error,) = [line for line in running.lines if line["level"] not in {"info", "debug"}]
-        assert [] == running.other_output
+        assert "" == "".join(running.other_output)
         assert "\n" not in error["error"]
         assert "exception" not in error
         return str(error["error"])
@@ -198,7 +198,7 @@ def test_a_signal_stops_an_idle_broker(tmp_path: Path, number: signal.Signals) -
 
         assert 0 == running.wait()
         assert ["signal", "stop"] == running.actions()[-2:]
-        assert [] == running.other_output
+        assert "" == "".join(running.other_output)
 
 
 def test_a_stop_under_load_loses_nothing(tmp_path: Path) -> None:
