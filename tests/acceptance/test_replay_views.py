@@ -121,8 +121,8 @@ def test_a_replay_changes_nothing_but_the_build(running: Running) -> None:
     ("running", "number"),
     [
         ("sqlite", signal.SIGKILL),
-        ("postgres", signal.SIGTERM),
         pytest.param("sqlite", signal.SIGTERM, marks=pytest.mark.long),
+        pytest.param("postgres", signal.SIGTERM, marks=pytest.mark.long),
         pytest.param("postgres", signal.SIGKILL, marks=pytest.mark.long),
     ],
     indirect=["running"],

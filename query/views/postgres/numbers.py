@@ -46,9 +46,7 @@ class WritingNumbers(PostgresWriting):
     """See `Transaction`."""
 
     def number_gpus(self, gpu_ids: Sequence[str]) -> list[int]:
-        numbers = self._numbers(_GPUS, [stored(gpu_id) for gpu_id in gpu_ids])
-        self._later(_COUNTED)
-        return numbers
+        return self._numbers(_GPUS, [stored(gpu_id) for gpu_id in gpu_ids], _COUNTED)
 
     def number_label_sets(self, texts: Sequence[str]) -> list[int]:
         return self._numbers(_LABEL_SETS, list(texts))
@@ -66,7 +64,11 @@ class WritingNumbers(PostgresWriting):
             self._later(_CHANGED)
         return [found[stored(metric.name)][0] for metric in metrics]
 
-    def _numbers(self, dictionary: _Dictionary, texts: list[str]) -> list[int]:
+    def _numbers(self, dictionary: _Dictionary, texts: list[str], *counted: str) -> list[int]:
+        """The numbers of these texts; where some are given, what is `counted` is brought up to date.
+
+        Nothing that others change too is written without the lock: who gets it may be waiting for that.
+        """
         find: Statement = (dictionary.find, (texts,))
         found: dict[str, int] = dict(self._ask_all(find)[0])
         if any(text not in found for text in texts):
@@ -75,7 +77,10 @@ class WritingNumbers(PostgresWriting):
             found = dict(again)
             missing = [text for text in dict.fromkeys(texts) if text not in found]
             fresh = dict(zip(missing, range(count, count + len(missing)), strict=True))
-            self._later(dictionary.insert, list(fresh.values()), missing)
+            if fresh:
+                self._later(dictionary.insert, list(fresh.values()), missing)
+                for statement in counted:
+                    self._later(statement)
             found |= fresh
         return [found[text] for text in texts]
 

@@ -39,6 +39,8 @@ _REFUSE: Final = """
 INSERT INTO refused_log VALUES (1, $1, $2, $3::bigint) ON CONFLICT (id) DO UPDATE SET
     topic_id = excluded.topic_id, reason = excluded.reason, noted_at_ms = excluded.noted_at_ms
 """
+# Who cannot have it leaves it to the one that has it, which may be waiting for the lock that is held here.
+_FORGET: Final = "DELETE FROM refused_log WHERE id IN (SELECT id FROM refused_log FOR UPDATE SKIP LOCKED)"
 
 
 class WritingSteps(PostgresWriting):
@@ -94,7 +96,7 @@ class WritingSteps(PostgresWriting):
                 [stored(gap.reason) for gap in gaps],
                 [gap.noted_at_ms for gap in gaps],
             )
-        self._later("DELETE FROM refused_log")
+        self._later(_FORGET)
 
     def note_refused_log(self, refused: RefusedLog) -> None:
         self._later(_REFUSE, stored(refused.topic_id), stored(refused.reason), refused.noted_at_ms)

@@ -116,7 +116,7 @@ def test_a_gpu_is_plotted_live(page: Page, fleet: Fleet) -> None:
     """A click opens it; what is applied then appears by itself, blanks as blanks; so does another metric."""
     page.script(f"{cell(FIRST_ID)}.click()")
     page.until("!!document.querySelector('#plot path.mean')")
-    page.until("document.querySelector('#live').textContent === 'live'")
+    page.until("document.querySelector('#live')?.textContent === 'live'")
     newest = (
         f"[...document.querySelectorAll('#values tr')].find(one => one.innerText.includes('{UTIL.name}'))"
         ".cells[1].textContent"
@@ -138,7 +138,7 @@ def test_a_gpu_is_plotted_live(page: Page, fleet: Fleet) -> None:
         "document.querySelector('#metric').dispatchEvent(new Event('change'))"
     )
     page.until(f"!{cell(FIRST_ID)}.classList.contains('blank')")
-    page.until("document.querySelector('#plot-title').textContent === 'Power drawn'")
+    page.until("document.querySelector('#plot-title')?.textContent === 'Power drawn'")
     page.until("!!document.querySelector('#plot path.mean')")
     assert f"metric={POWER.name}" in page.script("location.hash")
 
@@ -174,7 +174,7 @@ def test_values_that_are_hard_to_draw(tmp_path: Path) -> None:
         page.call("Page.navigate", url=f"{url}/#gpu={FIRST_ID}")
         for metric in (UTIL, POWER, ENERGY):
             page.script(f"location.hash = 'gpu={FIRST_ID}&metric={metric.name}'")
-            page.until(f"document.querySelector('#plot-title').textContent === {metric.description!r}")
+            page.until(f"document.querySelector('#plot-title')?.textContent === {metric.description!r}")
             page.until("!!document.querySelector('#plot path.mean')")
             page.until(f"document.querySelector('#freshness').textContent.startsWith('{metric.name}')")
             assert "NaN" not in page.script("document.documentElement.outerHTML")

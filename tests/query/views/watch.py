@@ -1,6 +1,7 @@
 """`python -m tests.query.views.watch URL`: read a view of the known log, check each answer, repeat.
 
-The end of stdin ends it; then it prints its rounds. A wrong answer is a traceback and exit code 1.
+The end of stdin ends it, once it has looked at each GPU; then it prints its rounds. A wrong answer is a
+traceback and exit code 1.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def check(reader: ViewReader, number: int) -> None:
 
 def main(url: str) -> None:
     reader, rounds = place_at(url).reader(), 0
-    while not select.select([sys.stdin], [], [], 0)[0]:
+    while rounds < GPU_COUNT or not select.select([sys.stdin], [], [], 0)[0]:
         check(reader, rounds % GPU_COUNT)
         rounds += 1
     reader.close()
