@@ -11,10 +11,8 @@ import atexit
 import contextlib
 import os
 import pwd
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -28,6 +26,7 @@ import psycopg
 from psycopg import sql
 
 from tests.certificates import Certificates, make_certificates
+from tests.lasting_port import lasting_port
 
 ROLE: Final = "gputail"
 DATABASE: Final = "postgres"
@@ -79,7 +78,7 @@ class PostgresServer:
         self._owner: dict[str, Any] = (
             {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": ()} if owner else {}
         )
-        self.port = _free_port()
+        self.port = lasting_port()
         atexit.register(self.close)
         self._make()
         self.start()
@@ -272,12 +271,3 @@ class PostgresServer:
 def _environment() -> dict[str, str]:
     """Nothing of the tests' own, and English messages."""
     return {"PATH": os.environ.get("PATH", ""), "LC_ALL": "C", "TZ": "UTC"}
-
-
-def _free_port() -> int:
-    """Of those that no system gives to clients: who asks for a stopped server must not reach itself."""
-    for _ in range(100):
-        port = random.SystemRandom().randrange(15_000, 30_000)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
-    raise AssertionError("no free port between 15000 and 30000")

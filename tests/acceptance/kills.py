@@ -8,7 +8,6 @@ once, from the first one on; the source itself is the ledger.
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -27,6 +26,7 @@ from ingest.telemetry.fields import Value
 from ingest.topics import TELEMETRY
 from tests.acceptance.api import Api, wait_until
 from tests.acceptance.process import RunningProcess
+from tests.lasting_port import lasting_port
 
 Event = tuple[int, Mapping[str, Value]]
 """When, in ms since 1970, and the values."""
@@ -45,7 +45,7 @@ class Processes:
     """A pipeline of real processes; each is started again as it was."""
 
     def __init__(self, folder: Path, views_url: str) -> None:
-        self.servers, self.listen = _free_address(), _free_address()
+        self.servers, self.listen = (f"127.0.0.1:{lasting_port()}" for _ in range(2))
         joins = ["--bootstrap-servers", self.servers, "--session-s", "6", "--partitions", str(PARTITIONS)]
         views = ["--views", views_url]
         stream = ["stream", *joins, "--source", f"sim:{STREAMED_GPUS}@{STREAMED_SEED}", "--interval", "0.1"]
@@ -154,7 +154,8 @@ def _check_ledgers(api: Api, load: Load) -> None:
     for (gpu_id, at_ms), values in sorted(load.acked.items(), key=lambda item: item[0]):
         acked.setdefault(gpu_id, []).append((at_ms, dict(values)))
     assert acked
-    assert [] == complaints(events, acked, SimulatorSource(STREAMED_GPUS, STREAMED_SEED))
+    found = complaints(events, acked, SimulatorSource(STREAMED_GPUS, STREAMED_SEED))
+    assert not found, "\n".join(found)
 
 
 def complaints(
@@ -194,8 +195,3 @@ def events_of(api: Api, gpu_id: str) -> Iterator[Event]:
 
 def _ms(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1000)
-
-
-def _free_address() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return f"127.0.0.1:{probe.getsockname()[1]}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -19,6 +18,7 @@ from tests.chart.manifests import Container, Manifests, Pod
 from tests.chart.probing import LIVE, PROBES, READY, ours, verb
 from tests.chart.rendering import Renderer
 from tests.gputail.asking import ask
+from tests.lasting_port import lasting_port
 from tests.postgres_server import DATABASE, PASSWORD, PostgresServer
 
 VALUES: dict[str, Any] = {
@@ -53,7 +53,7 @@ class Cluster:
         }
         self._manifests = manifests
         self._folder = folder
-        self._broker = f"127.0.0.1:{free_port()}"
+        self._broker = f"127.0.0.1:{lasting_port()}"
         self._stack = ExitStack()
         self.running: dict[str, RunningProcess] = {}
 
@@ -107,13 +107,6 @@ class Cluster:
         if "GPUTAIL_DATA_DIR" in found:
             found["GPUTAIL_DATA_DIR"] = f"{self._folder}{found['GPUTAIL_DATA_DIR']}"
         return found
-
-
-def free_port() -> int:
-    """One that nobody listens at, a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 def wait_until(condition: Callable[[], bool]) -> bool:
