@@ -70,7 +70,11 @@ class AdminListener:
             target=lambda: asyncio.run(self._serve(endpoint, started)), name="admin", daemon=True
         )
         self._thread.start()
-        return attrs.evolve(endpoint, port=started.result())
+        try:
+            return attrs.evolve(endpoint, port=started.result())
+        except BaseException:
+            self._thread.join()  # its loop closes: `stop` would find the thread alive, and a loop that is not
+            raise
 
     def stop(self) -> None:
         """Stop listening, and drop whoever is connected."""

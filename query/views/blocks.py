@@ -34,7 +34,7 @@ import attrs
 import numpy as np
 
 from query.views import values as whole
-from query.views.columns import DamagedBlobError, Ints, Rows, as_blob, joined
+from query.views.columns import DamagedBlobError, Ints, Rows, joined
 from query.views.integers import (
     Runs,
     differences,
@@ -220,13 +220,12 @@ def _blank_bits(blank: np.ndarray[tuple[int], np.dtype[np.bool_]], runs: Runs, c
     return bits
 
 
-def series_of(blob: object, gpu: int, metrics: frozenset[int] | None = None) -> Iterator[Series]:
+def series_of(blob: bytes, gpu: int, metrics: frozenset[int] | None = None) -> Iterator[Series]:
     """The series of a GPU's block, or those of some metrics.
 
     Raises:
         DamagedBlobError: these are not the bytes that were written.
     """
-    blob = as_blob(blob)
     if len(blob) < _HEADER.size:
         raise DamagedBlobError(f"a block has {len(blob)} bytes")
     checksum, version, codec, count = _HEADER.unpack_from(blob)

@@ -15,13 +15,6 @@ class DamagedBlobError(ValueError):
     """Stored columns cannot be read: their bytes are not those that were written."""
 
 
-def as_blob(stored: object) -> bytes:
-    """What was read from a column of blobs; DamagedBlobError where that is none."""
-    if not isinstance(stored, bytes):
-        raise DamagedBlobError("a blob is missing")
-    return stored
-
-
 @attrs.frozen(eq=False)
 class Rows:
     """Samples of any GPUs, one column for each attribute, all of one length.

@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from itertools import chain
-from typing import Final
+from typing import Final, get_args
 
 import attrs
 import numpy as np
 
 from query.views.columns import DamagedBlobError, Ints
-from query.views.model import LabelSet, Metric
+from query.views.model import LabelSet, Metric, MetricKind
 from query.views.tables import Transaction
 
 _REMEMBERED_MAX: Final = 50_000  # label sets; then all are forgotten, and looked up again
+_KINDS: Final[frozenset[MetricKind]] = frozenset(get_args(MetricKind))
 
 
 def encode_label_set(label_set: LabelSet) -> str:
@@ -39,6 +40,17 @@ def decode_label_set(text: str) -> LabelSet:
     if not (all(isinstance(text, str) for text in texts) and isinstance(gpu_index, int | None)):
         raise DamagedBlobError("the text of a label set is wrong")
     return label_set
+
+
+def stored_metric(name: str, unit: str, kind: str, description: str) -> Metric:
+    """A metric as its row has it.
+
+    Raises:
+        DamagedBlobError: there is no such kind.
+    """
+    if kind not in _KINDS:
+        raise DamagedBlobError("what is told of a metric is wrong")
+    return Metric(name, unit, kind, description)
 
 
 class Dictionaries:

@@ -39,7 +39,7 @@ class Fleet:
         gpus, numbers, parts = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)], [np.zeros(0, latest.SLOT)]
         for metric, rack, blob in _racks(moment, gpu, metrics, metric_name):
             slots = latest.decode(blob)
-            if metric >= len(metrics) or rack * RACK_GPUS + len(slots) > len(gpu_ids):
+            if not 0 <= metric < len(metrics) or not 0 <= rack * RACK_GPUS <= len(gpu_ids) - len(slots):
                 raise DamagedBlobError("latest values of a GPU or a metric without a name")
             used = np.flatnonzero(slots["offset"] >= 0)
             if gpu is not None:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from query.views.columns import DamagedBlobError, Ints, Rows, as_blob
+from query.views.columns import DamagedBlobError, Ints, Rows
 
 RACK_GPUS: Final = 1024
 SLOT: Final = np.dtype(
@@ -35,13 +35,12 @@ _CHECKSUM: Final = struct.Struct("<I")
 _EMPTY: Final = np.array((0, -1, 0.0, 0, 0, 0), SLOT)
 
 
-def decode(blob: object) -> Slots:
+def decode(blob: bytes) -> Slots:
     """The slots of a rack, read-only.
 
     Raises:
         DamagedBlobError: these are not the bytes that were written.
     """
-    blob = as_blob(blob)
     if len(blob) < _CHECKSUM.size or _CHECKSUM.unpack_from(blob)[0] != zlib.crc32(memoryview(blob)[4:]):
         raise DamagedBlobError("the checksum of a rack of latest values is wrong")
     return np.frombuffer(blob, SLOT, offset=_CHECKSUM.size)

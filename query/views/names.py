@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import Final, get_args
+from typing import Final
 
 import numpy as np
 
 from query.views.changes import is_text
 from query.views.columns import DamagedBlobError, Ints
 from query.views.dictionaries import decode_label_set
-from query.views.model import LabelSet, Metric, MetricKind
+from query.views.model import LabelSet, Metric
 from query.views.tables import Moment
 
 _REMEMBERED_MAX: Final = 50_000  # label sets; then all are forgotten, and looked up again
-_KINDS: Final = frozenset(get_args(MetricKind))
 
 
 class Names:
@@ -42,8 +41,6 @@ class Names:
         fresh = moment.gpus_from(len(known))
         if not fresh:
             return known, ranks
-        if not all(isinstance(gpu_id, str) for gpu_id in fresh):
-            raise DamagedBlobError("the id of a GPU is no text")
         gpus = [*known, *fresh]
         ranks = _ranks(gpus)
         with self._lock:
@@ -53,10 +50,6 @@ class Names:
     def metrics(self, moment: Moment) -> tuple[list[Metric], Ints]:
         """All metrics by number, and the place of each in the order of names."""
         metrics = moment.metrics()
-        for metric in metrics:
-            texts = (metric.name, metric.unit, metric.description)
-            if metric.kind not in _KINDS or not all(isinstance(text, str) for text in texts):
-                raise DamagedBlobError("what is told of a metric is wrong")
         with self._lock:
             if metrics != self._metrics:
                 self._metrics, self._ranks = metrics, _ranks([metric.name for metric in metrics])

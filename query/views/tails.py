@@ -22,7 +22,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from query.views.columns import DamagedBlobError, Ints, Rows, as_blob
+from query.views.columns import DamagedBlobError, Ints, Rows
 from query.views.integers import DTYPES
 
 FORMAT: Final = 1
@@ -59,13 +59,12 @@ def encode(rows: Rows) -> bytes:
     return _CHECKSUM.pack(zlib.crc32(body)) + body
 
 
-def decode(blob: object, gpu: int | None = None) -> Rows:
+def decode(blob: bytes, gpu: int | None = None) -> Rows:
     """Its rows, or those of one GPU.
 
     Raises:
         DamagedBlobError: these are not the bytes that were written.
     """
-    blob = as_blob(blob)
     if len(blob) < _START or _CHECKSUM.unpack_from(blob)[0] != zlib.crc32(memoryview(blob)[4:]):
         raise DamagedBlobError("a tail's checksum is wrong")
     version, *fields = _HEADER.unpack_from(blob, _CHECKSUM.size)

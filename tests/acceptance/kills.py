@@ -92,6 +92,8 @@ async def _check(folder: Path, views: str, random: Random, kills: int) -> Counte
         queue = open_queue(f"kafka://{processes.servers}")
         load = Load(queue, SystemClock(), OWN_GPUS)
         loading = asyncio.create_task(load.run())
+        # Before the first acknowledgement nothing can be lost.
+        await asyncio.to_thread(wait_until, lambda: bool(load.acked), "an acknowledgement", SETTLE_S_MAX)
         killed: Counter[str] = Counter()
         turn: list[str] = []
         for number in range(kills):

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 from tests.clients.client import WAIT_S, Client, Message
-from tests.clients.cutting_proxy import CuttingProxy, cutting_proxy
+from tests.clients.cutting_proxy import CuttingProxy
 from tests.clients.living_broker import SETTINGS, LivingBroker, living_broker
 from tests.eventlog.broker.running import running_broker
 
@@ -22,10 +22,10 @@ A_ROUND = 20
 @pytest.fixture(scope="module")
 def proxied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LivingBroker, CuttingProxy]]:
     """A broker that sends its clients through the proxy."""
-    with cutting_proxy() as proxy:
+    with CuttingProxy() as proxy:
         settings = attrs.evolve(SETTINGS, advertised_port=proxy.port)
         with living_broker(tmp_path_factory.mktemp("proxied"), settings) as broker:
-            proxy.broker_port = broker.settings.port
+            proxy.server_port = broker.settings.port
             yield broker, proxy
 
 
@@ -52,10 +52,10 @@ def test_lost_answers(make_client: type[Client], proxied: tuple[LivingBroker, Cu
 
 def test_lost_answer_and_killed_broker(make_client: type[Client], tmp_path: Path) -> None:
     """It is stored once also when the broker is killed between the append and the second try."""
-    with cutting_proxy() as proxy:
+    with CuttingProxy() as proxy:
         advertised = ("--advertise", f"127.0.0.1:{proxy.port}", "--auto-create-topics")
         with running_broker(tmp_path, *advertised) as running:
-            proxy.broker_port = int(running.bootstrap.rpartition(":")[2])
+            proxy.server_port = int(running.bootstrap.rpartition(":")[2])
             client = make_client(f"127.0.0.1:{proxy.port}")
             messages = [Message(None, b"%d" % number, T0_MS) for number in range(A_ROUND)]
             with client.writer("once", is_idempotent=True) as writer:
@@ -67,7 +67,7 @@ def test_lost_answer_and_killed_broker(make_client: type[Client], tmp_path: Path
                 running.kill()
                 proxy.cut_next(0)
                 with running_broker(tmp_path, *advertised) as again:
-                    proxy.broker_port = int(again.bootstrap.rpartition(":")[2])
+                    proxy.server_port = int(again.bootstrap.rpartition(":")[2])
                     writing.join(WAIT_S)
                     assert not writing.is_alive()
                     with client.reader("once") as reader:

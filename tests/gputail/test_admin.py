@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -145,12 +147,21 @@ def test_clients_that_vanish_are_borne(port: int) -> None:
     assert 200 == ask(f"http://127.0.0.1:{port}/hello").status
 
 
-def test_a_taken_port_is_an_error() -> None:
-    """The caller learns of it; nothing is left running."""
+def test_a_taken_port_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller learns of it; nothing is left running, however long the thread takes to end."""
+    close = asyncio.SelectorEventLoop.close
+
+    def close_slowly(loop: asyncio.SelectorEventLoop) -> None:
+        close(loop)
+        time.sleep(0.1)
+
     with listening() as port:
+        before = threading.active_count()
         second = AdminListener({})
+        monkeypatch.setattr(asyncio.SelectorEventLoop, "close", close_slowly)
         with pytest.raises(OSError, match="address already in use"):
             second.start(Endpoint("127.0.0.1", port))
+        assert before == threading.active_count()
         second.stop()
 
 

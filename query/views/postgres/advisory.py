@@ -67,12 +67,6 @@ def try_xact_lock(session: Session, address: Address, number: int, kind: int) ->
     return bool(is_taken)
 
 
-def unlock(session: Session, address: Address, number: int, kind: int, *, shared: bool = False) -> None:
-    """Give a lock of the session back."""
-    function = "pg_advisory_unlock_shared" if shared else "pg_advisory_unlock"
-    session.rows(f"SELECT {function}({_KEY})", address.schema, key(number, kind))
-
-
 def held(session: Session, address: Address) -> set[tuple[int, int]]:
     """Number and kind of all locks that somebody has alone."""
     return {(number, kind) for number, kind in session.rows(_HELD, address.schema)}

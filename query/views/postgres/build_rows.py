@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
 import attrs
 
-from query.views.columns import DamagedBlobError
 from query.views.model import Build
 from query.views.postgres.session import Session
+from query.views.projections import decode
 
 _ROWS: Final = """
 SELECT b.id, b.name, b.role, b.format_version, b.projections, b.created_at_ms, c.build IS NOT NULL
@@ -48,8 +47,5 @@ def all_rows(session: Session) -> list[BuildRow]:
 
 def _row(stored: tuple[Any, ...]) -> BuildRow:
     number, name, role, format_version, projections, created_at_ms, is_current = stored
-    try:
-        versions = dict(json.loads(projections))
-    except (TypeError, ValueError) as error:
-        raise DamagedBlobError("the versions of a build's projections are wrong") from error
-    return BuildRow(number, Build(name, format_version, versions, created_at_ms), role, is_current)
+    build = Build(name, format_version, decode(projections), created_at_ms)
+    return BuildRow(number, build, role, is_current)

@@ -6,7 +6,6 @@ transaction of their own, and only once nobody reads them; who changes builds ne
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from query.views.postgres.build_tables import FORMAT_VERSION
 from query.views.postgres.schema import build_schema, make_build, quoted
 from query.views.postgres.session import Session
 from query.views.postgres.store import Store, are_there, found_in, is_listed
+from query.views.projections import encode
 
 StoredRole = Literal["next", "part", "kept"]
 
@@ -52,7 +52,7 @@ def begun(
         name,
         role,
         FORMAT_VERSION,
-        json.dumps(build.projections),
+        encode(build.projections),
         created_at_ms,
     )
     return BuildRow(number, build, role, is_current=False)

@@ -55,13 +55,8 @@ class PostgresTables(Tables):
     def moment(self) -> Iterator[Maintained]:
         with self.plain_errors():
             session = self._opened()
-            try:
+            with session.reading():
                 yield PostgresMaintained(session, self._known)
-            except BaseException:
-                session.roll_back()
-                raise
-            if session.in_transaction:
-                session.send(("COMMIT", ()))
 
     def states(self) -> tuple[tuple[str, str] | None, Mapping[int, PartitionState]]:
         with self.plain_errors():

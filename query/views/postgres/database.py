@@ -9,7 +9,7 @@ from typing import Final
 from query.clock import Clock, SystemClock
 from query.views.database import Reading, Tables, ViewDatabase
 from query.views.errors import OtherBuildError, ViewError
-from query.views.model import Build, ViewStatus
+from query.views.model import ViewStatus
 from query.views.postgres import quick
 from query.views.postgres.address import Address
 from query.views.postgres.build_rows import current_row
@@ -19,6 +19,7 @@ from query.views.postgres.errors import make_anew, replay
 from query.views.postgres.pool import ReadPool
 from query.views.postgres.status import status_of
 from query.views.postgres.store import Store
+from query.views.projections import listed
 from query.views.store import AsOf
 
 _SWEEP_MS: Final = 60_000
@@ -74,7 +75,7 @@ class PostgresDatabase(ViewDatabase):
         if projections is not None and dict(row.build.projections) != dict(projections):
             raise OtherBuildError(
                 f"build {name} in {self._address.shown} was made by other projections "
-                f"({_listed(row.build)}) than those of this version; {make_anew(self._address)}",
+                f"({listed(row.build.projections)}) than those of this version; {make_anew(self._address)}",
                 row.build,
             )
         return PostgresTables(self._address, row, is_followed=projections is not None)
@@ -89,8 +90,3 @@ class PostgresDatabase(ViewDatabase):
     def close(self) -> None:
         self._pool.close()
         self._store.close()
-
-
-def _listed(build: Build) -> str:
-    """Names and versions of its projections, for people."""
-    return ", ".join(f"{name} {version}" for name, version in sorted(build.projections.items()))

@@ -8,11 +8,11 @@ of these.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, get_args
+from typing import Any, Final
 
-from query.views.columns import DamagedBlobError
 from query.views.compaction_limits import BLOCK_SPAN_MS_MAX
-from query.views.model import Checkpoint, Gap, Metric, MetricKind, Origin, RefusedLog
+from query.views.dictionaries import stored_metric
+from query.views.model import Checkpoint, Gap, Metric, Origin, RefusedLog
 from query.views.postgres.blobs import BlobKey, BlobsAhead
 from query.views.postgres.head import HEAD, ORIGINS, Head, origins_of
 from query.views.postgres.known import Known
@@ -24,10 +24,8 @@ from query.views.tails import SHELF_GPUS
 
 BEGIN_READING: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _INT64_MIN: Final = -(2**63)
-_INT32_MAX: Final = 2**31 - 1
 _SOURCES_FIRST: Final = 256
 """Sources that are looked for at once; twice as many each time that more are asked for."""
-_KINDS: Final = frozenset(get_args(MetricKind))
 
 # Each of the parts ends by itself: a GPU may have a year of blocks, of which the first few are asked for.
 _SOURCES: Final = """
@@ -221,6 +219,4 @@ class PostgresMoment(Moment):
 
 def _metric(row: Row) -> Metric:
     name, unit, kind, description = row
-    if kind not in _KINDS:
-        raise DamagedBlobError("what is told of a metric is wrong")
-    return Metric(restored(name), restored(unit), kind, restored(description))
+    return stored_metric(restored(name), restored(unit), kind, restored(description))

@@ -67,8 +67,7 @@ class Lent:
         """End what `begun` has begun."""
         if not self.session.is_broken:
             try:
-                if self.session.in_transaction:  # nobody has asked for more
-                    self.session.send(("COMMIT", ()))
+                self.session.end()
                 self.session.send((_UNLOCK, self.lock_key))
             except psycopg.Error:
                 self.session.close()
@@ -88,14 +87,8 @@ class PostgresReading(Reading):
     def moment(self) -> Iterator[Moment]:
         session, head = self._lent.session, self._head
         self._head = None
-        with self.plain_errors():
-            try:
-                yield PostgresMoment(session, self._lent.build.known, head=head)
-            except BaseException:
-                session.roll_back()
-                raise
-            if session.in_transaction:
-                session.send(("COMMIT", ()))
+        with self.plain_errors(), session.reading():
+            yield PostgresMoment(session, self._lent.build.known, head=head)
 
     def plain_errors(self) -> AbstractContextManager[None]:
         return plain_errors(self._address, self.build.name)

@@ -144,6 +144,21 @@ class Session:
             self.roll_back()
             raise
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """End the transaction that the statements inside begin."""
+        try:
+            yield
+        except BaseException:
+            self.roll_back()
+            raise
+        self.end()
+
+    def end(self) -> None:
+        """End a transaction that only reads, if there is one, and wait for nothing."""
+        if self.in_transaction:
+            self.send(("COMMIT", ()))
+
     def roll_back(self) -> None:
         """End a transaction, if there is one; a connection that is broken has none."""
         if not self.is_broken and self.in_transaction:

@@ -6,11 +6,11 @@ Writers share the file with readers in other processes (WAL). A commit is flushe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import UnionType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 import apsw
@@ -19,6 +19,8 @@ from query.views.columns import DamagedBlobError
 from query.views.errors import DamagedViewError, ViewUnavailableError
 from query.views.sqlite.schema import APPLICATION_ID, PAGE_BYTES
 from query.views.sqlite.views_folder import make_anew
+
+_T = TypeVar("_T")
 
 BUSY_MS_MAX: Final = 10_000
 """How long a writer waits for another one."""
@@ -33,6 +35,8 @@ _DAMAGE: Final = (
     apsw.NotADBError,
     apsw.FormatError,
     apsw.SQLError,
+    apsw.MismatchError,  # a number after the greatest that there is
+    apsw.ConstraintError,  # a row that is there twice, or never was
     DamagedBlobError,
     UnicodeDecodeError,  # a stored text that is none
 )
@@ -93,15 +97,47 @@ def snapshot(connection: apsw.Connection) -> Iterator[None]:
             connection.execute("ROLLBACK")
 
 
+# SQLite sees to the types of a STRICT table's columns when it writes, not when it reads: in a damaged file a
+# value may be of any type.
+
+
 def select(
-    connection: apsw.Connection, sql: str, bindings: apsw.Bindings | None = None
+    connection: apsw.Connection,
+    kinds: Sequence[type | UnionType],
+    sql: str,
+    bindings: apsw.Bindings | None = None,
 ) -> Iterator[tuple[Any, ...]]:
-    """The rows that a query finds, read as they are asked for; the caller knows their types."""
-    return iter(connection.execute(sql, bindings))
+    """The rows that a query finds, read as they are asked for.
+
+    Raises:
+        DamagedBlobError: a column is of another type than `kinds` has for it.
+    """
+    return (_sound(row, kinds) for row in connection.execute(sql, bindings))
 
 
-def sound(row: tuple[Any, ...], kinds: tuple[type | UnionType, ...]) -> tuple[Any, ...]:
-    """A row as it was read; DamagedBlobError where a column is of another type than its table's."""
+def select_one(
+    connection: apsw.Connection,
+    kinds: Sequence[type | UnionType],
+    sql: str,
+    bindings: apsw.Bindings | None = None,
+) -> tuple[Any, ...] | None:
+    """The first of them; None where there is none."""
+    row = connection.execute(sql, bindings).fetchone()
+    return None if row is None else _sound(row, kinds)
+
+
+def select_value(
+    connection: apsw.Connection,
+    kind: type[_T],
+    sql: str,
+    bindings: apsw.Bindings | None = None,
+) -> _T | None:
+    """The only column of the first of them; None where there is none, or where it is NULL."""
+    row = select_one(connection, (kind | None,), sql, bindings)
+    return None if row is None else row[0]
+
+
+def _sound(row: tuple[Any, ...], kinds: Sequence[type | UnionType]) -> tuple[Any, ...]:
     if not all(map(isinstance, row, kinds)):
         raise DamagedBlobError("a row has values of other types than its table")
     return row

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -13,6 +12,7 @@ from query.clock import Clock, SystemClock
 from query.views.errors import GoneViewError, NoViewError, OtherBuildError, ViewError, ViewUnavailableError
 from query.views.model import Build, ViewStatus
 from query.views.progress import status
+from query.views.projections import encode, listed
 from query.views.sqlite import views_folder
 from query.views.sqlite.build_folder import StoredRole, role_of, set_role
 from query.views.sqlite.connection import (
@@ -75,7 +75,7 @@ class SQLiteFolder:
         """An empty build that nobody reads. Whoever calls holds the lock."""
         name, unfinished = views_folder.begin(self.path)
         build = Build(name, FORMAT_VERSION, dict(sorted(projections.items())), self._clock.wall_ms())
-        description = (name, FORMAT_VERSION, json.dumps(build.projections), build.created_at_ms)
+        description = (name, FORMAT_VERSION, encode(build.projections), build.created_at_ms)
         path = unfinished / views_folder.DATABASE_NAME
         with plain_errors(path):
             create_database(path, TABLES, description)
@@ -168,8 +168,3 @@ class SQLiteFolder:
                 f"{views_folder.make_anew(self.path)}",
                 build,
             )
-
-
-def listed(projections: Mapping[str, int]) -> str:
-    """Names and versions, for people."""
-    return ", ".join(f"{name} {version}" for name, version in sorted(projections.items()))

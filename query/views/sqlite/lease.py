@@ -11,7 +11,7 @@ import uuid
 
 import apsw
 
-from query.views.sqlite.connection import transaction
+from query.views.sqlite.connection import select_one, transaction
 
 
 class Lease:
@@ -33,7 +33,7 @@ class Lease:
             return True
         until_ms = now_ms + lease_ms
         with transaction(self._connection):
-            row = self._connection.execute("SELECT owner, until_ms FROM lease").fetchone()
+            row = select_one(self._connection, (str, int), "SELECT owner, until_ms FROM lease")
             is_free = (
                 row is None or row[0] == self._owner or not now_ms < row[1] <= until_ms or _is_gone(row[0])
             )

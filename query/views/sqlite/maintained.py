@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from query.views.sqlite.connection import select
+from query.views.sqlite.connection import select, select_value
 from query.views.sqlite.moment import SQLiteMoment
 from query.views.tables import FoldBounds, Maintained, MergeBounds, StoredBlock, StoredTail, Young
 
@@ -36,16 +36,17 @@ class SQLiteMaintained(SQLiteMoment, Maintained):
     """See `Maintained`."""
 
     def has_expired(self, before_ms: int) -> bool:
-        block_ms = self._connection.execute("SELECT min(last_ms) FROM blocks").get
-        tail_ms = self._connection.execute("SELECT min(last_ms) FROM tails").get
+        block_ms = select_value(self._connection, int, "SELECT min(last_ms) FROM blocks")
+        tail_ms = select_value(self._connection, int, "SELECT min(last_ms) FROM tails")
         return any(last_ms is not None and last_ms < before_ms for last_ms in (block_ms, tail_ms))
 
     def shelf_with_small_tails(self, small_rows: int, tails: int) -> int | None:
-        shelf: int | None = self._connection.execute(_SHELVES_WITH_SMALL_TAILS, (small_rows, tails)).get
-        return shelf
+        return select_value(self._connection, int, _SHELVES_WITH_SMALL_TAILS, (small_rows, tails))
 
     def shelf_to_fold(self, bounds: FoldBounds) -> int | None:
-        shelf: int | None = self._connection.execute(
+        return select_value(
+            self._connection,
+            int,
             _SHELVES_TO_FOLD,
             {
                 "rows_max": bounds.rows_max,
@@ -53,19 +54,17 @@ class SQLiteMaintained(SQLiteMoment, Maintained):
                 "applied_ms": bounds.applied_ms,
                 "expired_ms": bounds.expired_ms,
             },
-        ).get
-        return shelf
+        )
 
     def young(self, bounds: MergeBounds) -> list[Young]:
         bindings = {"rows": bounds.rows, "blocks": bounds.blocks, "folds_later": bounds.folds_later}
-        return [
-            Young(gpu, period, row_count, bool(is_over))
-            for gpu, period, row_count, is_over in select(self._connection, _GPUS_TO_MERGE, bindings)
-        ]
+        rows = select(self._connection, (int, int, int, int), _GPUS_TO_MERGE, bindings)
+        return [Young(gpu, period, row_count, bool(is_over)) for gpu, period, row_count, is_over in rows]
 
     def tails_of(self, shelf: int) -> Iterator[StoredTail]:
         rows = select(
             self._connection,
+            (int, int, int, bytes),
             "SELECT id, row_count, applied_at_ms, data FROM tails WHERE shelf = ? ORDER BY id",
             (shelf,),
         )
@@ -74,6 +73,7 @@ class SQLiteMaintained(SQLiteMoment, Maintained):
     def young_blocks(self, gpu: int, period: int) -> list[StoredBlock]:
         rows = select(
             self._connection,
+            (int, bytes),
             "SELECT id, data FROM blocks WHERE gpu = ? AND period = ? AND NOT is_full ORDER BY id",
             (gpu, period),
         )

@@ -9,10 +9,11 @@ import apsw
 import numpy as np
 
 from query.views import blocks
-from query.views.columns import as_blob
+from query.views.columns import DamagedBlobError
 from query.views.compaction_limits import BLOCK_SPAN_MS_MAX
+from query.views.dictionaries import stored_metric
 from query.views.model import Checkpoint, Gap, Metric, Origin, RefusedLog
-from query.views.sqlite.connection import select, sound
+from query.views.sqlite.connection import select, select_one, select_value
 from query.views.store import AsOf
 from query.views.tables import LogSource, Moment, Rack, Source
 from query.views.tails import SHELF_GPUS
@@ -31,6 +32,7 @@ SELECT partition, first_offset, last_offset, id FROM blocks
     WHERE gpu = ? AND partition = ? AND last_offset >= ?
 """
 _RACKS: Final = "SELECT metric, rack, data FROM latest"
+_RACK: Final = (int, int, bytes)
 
 
 class SQLiteMoment(Moment):
@@ -42,59 +44,67 @@ class SQLiteMoment(Moment):
     # --- how far the log was applied ---
 
     def topic(self) -> tuple[str, str] | None:
-        row = self._connection.execute("SELECT topic, topic_id FROM view").get
-        if row is None or row == (None, None):
-            return None
-        topic, topic_id = sound(row, (str, str))
-        return topic, topic_id
+        row = select_one(
+            self._connection, (str, str), "SELECT topic, topic_id FROM view WHERE topic_id IS NOT NULL"
+        )
+        return None if row is None else (row[0], row[1])
 
     def next_offsets(self) -> dict[int, int]:
-        rows = self._connection.execute("SELECT partition, next_offset FROM checkpoints")
-        return dict(sound(row, (int, int)) for row in rows)
+        return dict(select(self._connection, (int, int), "SELECT partition, next_offset FROM checkpoints"))
 
     def checkpoints(self) -> list[Checkpoint]:
-        rows = self._connection.execute(
+        rows = select(
+            self._connection,
+            (str, str, int, int, int, int, int | None),
             "SELECT topic, topic_id, partition, next_offset, high_watermark, seen_at_ms, applied_time_ms "
-            "FROM checkpoints, view ORDER BY partition"
+            "FROM checkpoints, view ORDER BY partition",
         )
-        kinds = (str, str, int, int, int, int, int | None)
-        return [Checkpoint(*sound(row, kinds)) for row in rows]
+        return [Checkpoint(*row) for row in rows]
 
     def origins(self) -> Mapping[int, Mapping[str, Origin]]:
         origins: dict[int, dict[str, Origin]] = {}
-        for stored in self._connection.execute("SELECT * FROM origins"):
-            partition, source, pass_number, row = sound(stored, (int, str, int, int))
+        rows = select(self._connection, (int, str, int, int), "SELECT * FROM origins")
+        for partition, source, pass_number, row in rows:
             origins.setdefault(partition, {})[source] = Origin(source, pass_number, row)
         return origins
 
     def gaps(self) -> list[Gap]:
-        rows = self._connection.execute(
-            'SELECT partition, first, "end", reason, noted_at_ms FROM gaps ORDER BY partition, first'
+        rows = select(
+            self._connection,
+            (int, int, int, str, int),
+            'SELECT partition, first, "end", reason, noted_at_ms FROM gaps ORDER BY partition, first',
         )
-        return [Gap(*sound(row, (int, int, int, str, int))) for row in rows]
+        return [Gap(*row) for row in rows]
 
     def refused_log(self) -> RefusedLog | None:
-        row = self._connection.execute("SELECT topic_id, reason, noted_at_ms FROM refused_log").fetchone()
-        return None if row is None else RefusedLog(*sound(row, (str, str, int)))
+        row = select_one(
+            self._connection, (str, str, int), "SELECT topic_id, reason, noted_at_ms FROM refused_log"
+        )
+        return None if row is None else RefusedLog(*row)
 
     # --- dictionaries ---
 
     def gpu_number(self, gpu_id: str) -> int | None:
-        number: int | None = self._connection.execute("SELECT id FROM gpus WHERE uuid = ?", (gpu_id,)).get
-        return number
+        return select_value(self._connection, int, "SELECT id FROM gpus WHERE uuid = ?", (gpu_id,))
 
     def gpus_from(self, number: int) -> list[str]:
-        rows = select(self._connection, "SELECT uuid FROM gpus WHERE id >= ? ORDER BY id", (number,))
+        rows = select(self._connection, (str,), "SELECT uuid FROM gpus WHERE id >= ? ORDER BY id", (number,))
         return [gpu_id for (gpu_id,) in rows]
 
     def metrics(self) -> list[Metric]:
-        rows = select(self._connection, "SELECT name, unit, kind, description FROM metrics ORDER BY id")
-        return [Metric(*row) for row in rows]
+        rows = select(
+            self._connection,
+            (str, str, str, str),
+            "SELECT name, unit, kind, description FROM metrics ORDER BY id",
+        )
+        return [stored_metric(*row) for row in rows]
 
     def label_set_texts(self, numbers: Sequence[int]) -> Mapping[int, str]:
         found = {}
         for number in numbers:
-            text = self._connection.execute("SELECT content FROM label_sets WHERE id = ?", (number,)).get
+            text = select_value(
+                self._connection, str, "SELECT content FROM label_sets WHERE id = ?", (number,)
+            )
             if text is not None:
                 found[number] = text
         return found
@@ -104,6 +114,7 @@ class SQLiteMoment(Moment):
     def sources(self, gpu: int, start_ms: int, end_ms: int) -> Iterator[Source]:
         rows = select(
             self._connection,
+            (int, int, int),
             _SOURCES,
             {
                 "gpu": gpu,
@@ -123,29 +134,36 @@ class SQLiteMoment(Moment):
         return [
             LogSource(*row)
             for partition, offset in bounds.items()
-            for row in select(self._connection, _LOG_SOURCES, (gpu, partition, offset))
+            for row in select(self._connection, (int, int, int, int), _LOG_SOURCES, (gpu, partition, offset))
         ]
 
     def tail_ids(self, shelf: int | None) -> list[int]:
         if shelf is None:
-            return [number for (number,) in select(self._connection, "SELECT id FROM tails")]
-        rows = select(self._connection, "SELECT id FROM tails WHERE shelf = ?", (shelf,))
+            rows = select(self._connection, (int,), "SELECT id FROM tails")
+        else:
+            rows = select(self._connection, (int,), "SELECT id FROM tails WHERE shelf = ?", (shelf,))
         return [number for (number,) in rows]
 
     def tail_blobs(self, ids: Sequence[int]) -> Mapping[int, bytes]:
         return {number: self._tail_blob(number) for number in ids}
 
     def block_blob(self, number: int) -> bytes:
-        return as_blob(self._connection.execute("SELECT data FROM blocks WHERE id = ?", (number,)).get)
+        return self._blob("SELECT data FROM blocks WHERE id = ?", number)
 
     def racks(self, *, rack: int | None = None, metric: int | None = None) -> Iterable[Rack]:
         if rack is not None:
-            rows = select(self._connection, f"{_RACKS} WHERE rack = ?", (rack,))
+            rows = select(self._connection, _RACK, f"{_RACKS} WHERE rack = ?", (rack,))
         elif metric is not None:
-            rows = select(self._connection, f"{_RACKS} WHERE metric = ?", (metric,))
+            rows = select(self._connection, _RACK, f"{_RACKS} WHERE metric = ?", (metric,))
         else:
-            rows = select(self._connection, _RACKS)
+            rows = select(self._connection, _RACK, _RACKS)
         return (Rack(*row) for row in rows)
 
     def _tail_blob(self, number: int) -> bytes:
-        return as_blob(self._connection.execute("SELECT data FROM tails WHERE id = ?", (number,)).get)
+        return self._blob("SELECT data FROM tails WHERE id = ?", number)
+
+    def _blob(self, sql: str, number: int) -> bytes:
+        blob = select_value(self._connection, bytes, sql, (number,))
+        if blob is None:
+            raise DamagedBlobError("a blob is missing")
+        return blob

@@ -5,7 +5,6 @@ It is the database of a build in SQLite, in one file, whichever database the bui
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
@@ -21,6 +20,7 @@ from query.views.columns import DamagedBlobError
 from query.views.copying import Contents
 from query.views.errors import BadViewsError, DamagedViewError, OtherBuildError, ViewUnavailableError
 from query.views.model import Build
+from query.views.projections import encode
 from query.views.sqlite.build_folder import sync
 from query.views.sqlite.connection import create_database, open_for_reading, plain_errors, select
 from query.views.sqlite.connection import transaction as in_transaction
@@ -46,7 +46,7 @@ def written_anew(destination: Path, build: Build) -> Iterator[SQLiteTransaction]
         BadViewsError: there is something at `destination`, or it cannot be written.
         ViewUnavailableError: it cannot be written now.
     """
-    description = (build.name, FORMAT_VERSION, json.dumps(build.projections), build.created_at_ms)
+    description = (build.name, FORMAT_VERSION, encode(build.projections), build.created_at_ms)
     with appearing(destination, None) as beside, written(destination):
         create_database(beside, TABLES, description)
         with closing(apsw.Connection(str(beside))) as copy, in_one_file(copy), in_transaction(copy):
@@ -154,6 +154,7 @@ def opened(source: Path, replay: str) -> Iterator[SnapshotFile]:
 def _tails(connection: apsw.Connection) -> Iterator[NewTail]:
     rows = select(
         connection,
+        (int, int, int, int, int, int, bytes),
         "SELECT shelf, row_count, gpu_count, first_ms, last_ms, applied_at_ms, data FROM tails ORDER BY id",
     )
     return (NewTail(*row) for row in rows)
@@ -162,6 +163,7 @@ def _tails(connection: apsw.Connection) -> Iterator[NewTail]:
 def _blocks(connection: apsw.Connection) -> Iterator[NewBlock]:
     rows = select(
         connection,
+        (int, int, int, int, int, int, int, int, int, bytes),
         "SELECT period, is_full, gpu, first_ms, last_ms, partition, first_offset, last_offset, row_count, "
         "data FROM blocks ORDER BY id",
     )
@@ -205,12 +207,12 @@ def check(connection: apsw.Connection) -> None:
     found = connection.execute("PRAGMA quick_check(1)").get
     if found != "ok":
         raise DamagedBlobError(str(found))
-    for (blob,) in select(connection, "SELECT data FROM tails"):
+    for (blob,) in select(connection, (bytes,), "SELECT data FROM tails"):
         tails.decode(blob)
-    for gpu, blob in select(connection, "SELECT gpu, data FROM blocks"):
+    for gpu, blob in select(connection, (int, bytes), "SELECT gpu, data FROM blocks"):
         for _ in blocks.series_of(blob, gpu):
             pass
-    for (blob,) in select(connection, "SELECT data FROM latest"):
+    for (blob,) in select(connection, (bytes,), "SELECT data FROM latest"):
         latest.decode(blob)
     tables = SQLiteMoment(connection)
     tables.checkpoints()

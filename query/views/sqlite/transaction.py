@@ -7,7 +7,7 @@ from typing import Final
 
 from query.views import tails
 from query.views.model import Metric, RefusedLog
-from query.views.sqlite.connection import select
+from query.views.sqlite.connection import select, select_value
 from query.views.sqlite.moment import SQLiteMoment
 from query.views.store import Step
 from query.views.tables import Expired, NewBlock, NewTail, PlaceTakenError, Rack, Transaction
@@ -80,24 +80,29 @@ class SQLiteTransaction(SQLiteMoment, Transaction):
 
     def number_metrics(self, metrics: Sequence[Metric]) -> list[int]:
         return [
-            self._connection.execute(
+            self._given(
                 "INSERT INTO metrics SELECT coalesce(max(id) + 1, 0), ?, ?, ?, ? FROM metrics WHERE true "
                 "ON CONFLICT (name) DO UPDATE SET unit = excluded.unit, kind = excluded.kind, "
                 "description = excluded.description RETURNING id",
                 (metric.name, metric.unit, metric.kind, metric.description),
-            ).get
+            )
             for metric in metrics
         ]
 
     def _number(self, table: str, column: str, key: str) -> int:
         """Looked up, or given: the next one."""
-        found = self._connection.execute(f"SELECT id FROM {table} WHERE {column} = ?", (key,)).get  # noqa: S608
-        if found is None:
-            found = self._connection.execute(
-                f"INSERT INTO {table} SELECT coalesce(max(id) + 1, 0), ? FROM {table} RETURNING id",  # noqa: S608
-                (key,),
-            ).get
-        return int(found)
+        found = select_value(self._connection, int, f"SELECT id FROM {table} WHERE {column} = ?", (key,))  # noqa: S608
+        if found is not None:
+            return found
+        return self._given(
+            f"INSERT INTO {table} SELECT coalesce(max(id) + 1, 0), ? FROM {table} RETURNING id",  # noqa: S608
+            (key,),
+        )
+
+    def _given(self, sql: str, row: tuple[str, ...]) -> int:
+        """The number that a statement returns."""
+        [(number,)] = select(self._connection, (int,), sql, row)
+        return int(number)
 
     # --- rows ---
 
@@ -154,7 +159,7 @@ class SQLiteTransaction(SQLiteMoment, Transaction):
 
     def claim_racks(self, keys: Sequence[tuple[int, int]]) -> list[bytes]:
         sql = "SELECT data FROM latest WHERE metric = ? AND rack = ?"
-        return [self._connection.execute(sql, key).get or b"" for key in keys]
+        return [select_value(self._connection, bytes, sql, key) or b"" for key in keys]
 
     def put_racks(self, racks: Sequence[Rack]) -> None:
         self._connection.executemany(
@@ -171,6 +176,7 @@ class SQLiteTransaction(SQLiteMoment, Transaction):
         old_blocks = list(
             select(
                 self._connection,
+                (int, int, int),
                 "SELECT id, row_count, gpu FROM blocks WHERE last_ms < ? ORDER BY last_ms LIMIT ?",
                 (before_ms, _BLOCKS_MAX),
             )
@@ -178,6 +184,7 @@ class SQLiteTransaction(SQLiteMoment, Transaction):
         old_tails = list(
             select(
                 self._connection,
+                (int, int, bytes),
                 "SELECT id, row_count, data FROM tails WHERE last_ms < ? ORDER BY id LIMIT ?",
                 (before_ms, _TAILS_MAX),
             )
@@ -193,13 +200,13 @@ class SQLiteTransaction(SQLiteMoment, Transaction):
         return list(self.racks(rack=rack))
 
     def first_block_ms(self, gpu: int) -> int | None:
-        first_ms: int | None = self._connection.execute(
-            "SELECT min(first_ms) FROM blocks WHERE gpu = ?", (gpu,)
-        ).get
-        return first_ms
+        return select_value(self._connection, int, "SELECT min(first_ms) FROM blocks WHERE gpu = ?", (gpu,))
 
     def tail_blobs_before(self, shelf: int, before_ms: int) -> Iterator[bytes]:
         rows = select(
-            self._connection, "SELECT data FROM tails WHERE shelf = ? AND first_ms < ?", (shelf, before_ms)
+            self._connection,
+            (bytes,),
+            "SELECT data FROM tails WHERE shelf = ? AND first_ms < ?",
+            (shelf, before_ms),
         )
         return (blob for (blob,) in rows)

@@ -8,9 +8,7 @@ import random
 import shutil
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import apsw
@@ -28,10 +26,10 @@ from query.views.sqlite import snapshot
 from query.views.sqlite.connection import open_for_writing
 from query.views.sqlite.schema import FORMAT_VERSION
 from query.views.store import ViewWriter
-from tests.query.views.answers import read
 from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID
 from tests.query.views.contract_building import OTHER_PROJECTIONS, begun, end_of, fill, roles
-from tests.query.views.known_log import BATCH_RECORDS, PARTITIONS, KnownView
+from tests.query.views.copies import copy_while_others_write, restore_damaged
+from tests.query.views.known_log import BATCH_RECORDS
 from tests.query.views.place import PROJECTIONS
 from tests.query.views.sqlite_place import SqlitePlace
 
@@ -253,32 +251,8 @@ def test_a_disk_that_is_full(place: SqlitePlace, monkeypatch: pytest.MonkeyPatch
 @pytest.mark.parametrize("count", [60, pytest.param(2_000, marks=pytest.mark.long)])
 def test_a_damaged_snapshot(place: SqlitePlace, tmp_path: Path, seed: int, count: int) -> None:
     """Is restored only if that does not show; else it is refused, and leaves nothing behind."""
-    writer, builds, draw = place.writer(), place.builds(), random.Random(seed)
-    fill(writer, 6)
-    while writer.maintain(SEEN_MS):
-        pass
-    fill(writer, 1, 6 * BATCH_RECORDS)
-    copy = tmp_path / "copy"
-    builds.snapshot(writer.build, copy)
-    whole, refused = copy.read_bytes(), 0
-    for round_number in range(count):
-        damaged = bytearray(whole)
-        for place_of_bit in draw.sample(range(8 * len(whole)), 1 if round_number % 2 else 50):
-            damaged[place_of_bit // 8] ^= 1 << place_of_bit % 8
-        copy.write_bytes(damaged)
-        before = set(os.listdir(place.folder))
-        try:
-            builds.restore(copy)
-        except BadViewsError as error:
-            refusal: str | None = str(error)
-        else:
-            refusal = None
-        if refusal is not None:
-            assert (str(copy) in refusal, 1) == (True, len(refusal.splitlines()))
-            assert before == set(os.listdir(place.folder))
-            refused += 1
-        assert 7 * BATCH_RECORDS == end_of(place.reader())
-    assert refused > count // 4
+    copy, draw = tmp_path / "copy", random.Random(seed)
+    restore_damaged(place, copy, draw, count, traces=lambda: sorted(os.listdir(place.folder)))
 
 
 def test_what_is_no_snapshot(place: SqlitePlace, tmp_path: Path) -> None:
@@ -365,30 +339,4 @@ def test_snapshots_while_others_write(
 ) -> None:
     """Each is of one moment, though batches are applied and folded between its pages."""
     monkeypatch.setattr(snapshot, "_STEP_PAGES", 1)
-    writer, builds, done = place.writer(), place.builds(), threading.Event()
-    fill(writer, 20)
-
-    def write() -> None:
-        end = 20
-        while not done.is_set():
-            fill(writer, 1, end * BATCH_RECORDS)
-            writer.maintain(SEEN_MS)
-            end += 1
-
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(write)
-        try:
-            copies = [tmp_path / f"copy-{number}" for number in range(4)]
-            told = [builds.snapshot(writer.build, copy).checkpoints for copy in copies]
-        finally:
-            done.set()
-        writing.result(timeout=60)
-    ends = [checkpoints[0].next_offset for checkpoints in told]
-    assert len(set(ends)) > 1
-    for copy, end in zip(copies, ends, strict=True):
-        elsewhere = SqlitePlace(tmp_path / f"restored-{copy.name}")
-        elsewhere.builds().restore(copy)
-        reader, known = elsewhere.reader(), KnownView(3)
-        assert end == end_of(reader)
-        assert known.entries(dict.fromkeys(PARTITIONS, end)) == read(reader, known.gpu_id)
-        elsewhere.close()
+    copy_while_others_write(place, tmp_path)

@@ -14,7 +14,7 @@ from query.views.building import Builds
 from query.views.errors import StaleCheckpointError, ViewUnavailableError
 from query.views.model import Build
 from query.views.store import ViewWriter
-from tests.postgres_proxy import PostgresProxy, Side, postgres_proxy
+from tests.postgres_proxy import PostgresProxy, Side
 from tests.postgres_server import PostgresServer
 from tests.query.views.answers import read
 from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID
@@ -42,7 +42,7 @@ class Cut:
 @pytest.fixture
 def cut(postgres: PostgresServer, views_of: Callable[..., str]) -> Iterator[Cut]:
     url = views_of("postgres")
-    with postgres_proxy(postgres.port) as proxy:
+    with PostgresProxy(postgres.port) as proxy:
         proxied = url.replace(f":{postgres.port}/", f":{proxy.port}/") + "&sslmode=disable"
         with closing(PostgresPlace(proxied, LAZY)) as through, closing(PostgresPlace(url, LAZY)) as straight:
             yield Cut(postgres, proxy, through, straight)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from query.views.errors import BadViewsError, DamagedViewError, GoneViewError, OtherBuildError
+from query.views.errors import DamagedViewError, GoneViewError, OtherBuildError
 from query.views.postgres.build_tables import FORMAT_VERSION
 from tests.postgres_server import PostgresServer
 from tests.query.views.answers import read
-from tests.query.views.changes import SEEN_MS
 from tests.query.views.contract_building import begun, end_of, fill, roles
-from tests.query.views.known_log import BATCH_RECORDS, PARTITIONS, KnownView
+from tests.query.views.copies import copy_while_others_write, restore_damaged
+from tests.query.views.known_log import BATCH_RECORDS, KnownView
 from tests.query.views.place import PROJECTIONS
 from tests.query.views.postgres_place import OwnPostgresPlace
 from tests.query.views.sqlite_place import SqlitePlace
@@ -124,59 +121,10 @@ def test_a_build_of_another_format(place: OwnPostgresPlace, tmp_path: Path) -> N
 @pytest.mark.parametrize("count", [20, pytest.param(1_000, marks=pytest.mark.long)])
 def test_a_damaged_snapshot(place: OwnPostgresPlace, tmp_path: Path, seed: int, count: int) -> None:
     """Is restored only if that does not show; else it is refused, and leaves nothing behind."""
-    writer, builds, draw = place.writer(), place.builds(), random.Random(seed)
-    fill(writer, 6)
-    while writer.maintain(SEEN_MS):
-        pass
-    fill(writer, 1, 6 * BATCH_RECORDS)
-    copy = tmp_path / "copy"
-    builds.snapshot(writer.build, copy)
-    whole, refused = copy.read_bytes(), 0
-    for round_number in range(count):
-        damaged = bytearray(whole)
-        for place_of_bit in draw.sample(range(8 * len(whole)), 1 if round_number % 2 else 50):
-            damaged[place_of_bit // 8] ^= 1 << place_of_bit % 8
-        copy.write_bytes(damaged)
-        before = place.server.schemas(place.store)
-        try:
-            builds.restore(copy)
-        except BadViewsError as error:
-            refusal: str | None = str(error)
-        else:
-            refusal = None
-        if refusal is not None:
-            assert (str(copy) in refusal, 1) == (True, len(refusal.splitlines()))
-            assert before == place.server.schemas(place.store)
-            refused += 1
-        assert 7 * BATCH_RECORDS == end_of(place.reader())
-    assert refused > count // 4
+    copy, draw = tmp_path / "copy", random.Random(seed)
+    restore_damaged(place, copy, draw, count, traces=lambda: place.server.schemas(place.store))
 
 
 def test_snapshots_while_others_write(place: OwnPostgresPlace, tmp_path: Path) -> None:
     """Each is of one moment, though batches are applied and folded meanwhile."""
-    writer, builds, done = place.writer(), place.builds(), threading.Event()
-    fill(writer, 20)
-
-    def write() -> None:
-        end = 20
-        while not done.is_set():
-            fill(writer, 1, end * BATCH_RECORDS)
-            writer.maintain(SEEN_MS)
-            end += 1
-
-    with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(write)
-        try:
-            copies = [tmp_path / f"copy-{number}" for number in range(4)]
-            told = [builds.snapshot(writer.build, copy).checkpoints for copy in copies]
-        finally:
-            done.set()
-        writing.result(timeout=60)
-    ends = [checkpoints[0].next_offset for checkpoints in told]
-    assert len(set(ends)) > 1
-    for copy, end in zip(copies, ends, strict=True):
-        with closing(SqlitePlace(tmp_path / f"restored-{copy.name}")) as elsewhere:
-            elsewhere.builds().restore(copy)
-            reader, known = elsewhere.reader(), KnownView(3)
-            assert end == end_of(reader)
-            assert known.entries(dict.fromkeys(PARTITIONS, end)) == read(reader, known.gpu_id)
+    copy_while_others_write(place, tmp_path)

@@ -90,9 +90,11 @@ def test_processes_read_while_others_write(
             wal_bytes = max(wal_bytes, *sizes, 0)
             if int(line) >= batches * BATCH_RECORDS:
                 break
-        rounds = [int(ended(watcher)) for watcher in (first, second)]
+        for watcher in (first, second):
+            assert watcher.stdout is not None
+            assert watcher.stdout.readline()  # while the writer goes on
+            ended(watcher)
         ended(writer)
-    assert all(count >= GPU_COUNT for count in rounds)
     assert (wal_bytes > 0) == (kind == "sqlite")
     assert wal_bytes < WAL_BYTES_MAX
     check_view(place, batches * BATCH_RECORDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,22 +10,18 @@ import apsw
 import pytest
 
 from query.views import names
-from query.views.errors import BadViewsError, DamagedViewError, GoneViewError, ViewError, ViewUnavailableError
-from query.views.series import Grid
+from query.views.errors import BadViewsError, GoneViewError, ViewError, ViewUnavailableError
 from query.views.sqlite import connection as sqlite_connection
 from query.views.sqlite import snapshot as sqlite_snapshot
 from query.views.sqlite.connection import open_for_reading, open_for_writing, plain_errors
 from query.views.sqlite.database import SQLiteDatabase
 from query.views.sqlite.moment import SQLiteMoment
-from query.views.sqlite.schema import PAGE_BYTES
-from query.views.store import ViewReader
 from query.views.writing import BlockViewWriter
-from tests.query.views.answers import entries_of, read, settle
-from tests.query.views.changes import SEEN_MS, TOPIC, TOPIC_ID, Feed, Fleet, label_set
+from tests.query.views.answers import entries_of, read
+from tests.query.views.changes import TOPIC_ID, Feed, Fleet, label_set
 from tests.query.views.place import PROJECTIONS
+from tests.query.views.small_view import FLEET, database, fill
 from tests.query.views.sqlite_place import SqlitePlace, WatchedFolder
-
-FLEET = Fleet(5)
 
 
 @pytest.fixture
@@ -34,176 +29,6 @@ def place(tmp_path: Path) -> Iterator[SqlitePlace]:
     place = SqlitePlace(tmp_path / "views")
     yield place
     place.close()
-
-
-def database(place: SqlitePlace) -> Path:
-    [path] = place.folder.glob("*/view.sqlite")
-    return path
-
-
-def fill(place: SqlitePlace) -> Feed:
-    """Some telemetry, in tails and blocks, and nobody that has it open."""
-    feed = Feed()
-    writer = place.writer()
-    for first in range(0, 40, 10):
-        list(FLEET.ticks(feed, 10, first=first))
-        writer.apply(feed.batch())
-        if first == 20:
-            settle(writer, SEEN_MS)
-    writer.close()
-    return feed
-
-
-def read_all(reader: ViewReader) -> None:
-    for gpu in reader.gpus():
-        reader.gpu(gpu.id)
-        grid = Grid.shared_out(gpu.first_seen_ms, gpu.last_seen_ms, 5)
-        list(reader.series(gpu.id, gpu.metric_names, grid))
-        read(reader, gpu.id)
-        reader.latest_of_gpu(gpu.id)
-    for use in reader.metrics():
-        reader.latest_of_metric(use.metric.name)
-    reader.status()
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Another file in its place, of which nothing in this process knows anything."""
-    path.unlink()
-    for beside in ("-wal", "-shm"):
-        path.with_name(path.name + beside).unlink(missing_ok=True)
-    path.write_bytes(content)
-
-
-def read_from(place: SqlitePlace) -> None:
-    with closing(place.reader()) as reader:
-        read_all(reader)
-
-
-def write_to(place: SqlitePlace) -> None:
-    with closing(place.writer()) as writer:
-        writer.partition_states(TOPIC, TOPIC_ID)
-        settle(writer, SEEN_MS)
-
-
-def check_refusals(place: SqlitePlace) -> int:
-    """Reading and writing work, or are refused in a line that names the file; how many were refused."""
-    refusals = []
-    for try_it in (read_from, write_to):
-        try:
-            try_it(place)
-        except ViewError as error:
-            refusals.append(error)
-    for refusal in refusals:
-        assert str(place.folder) in str(refusal)
-        assert "\n" not in str(refusal)
-    return len(refusals)
-
-
-# --- damage ------------------------------------------------------------------------------------
-
-
-def test_a_database_that_was_cut(place: SqlitePlace) -> None:
-    """At each page: readers and writers say so."""
-    fill(place)
-    path = database(place)
-    whole = path.read_bytes()
-    for length in range(0, len(whole), PAGE_BYTES):
-        replace(path, whole[:length])
-        assert check_refusals(place) > 0
-
-
-def test_a_database_with_pages_of_noise(place: SqlitePlace) -> None:
-    """Each page in turn: an answer, or a refusal; never another error."""
-    fill(place)
-    path = database(place)
-    whole = path.read_bytes()
-    refused = 0
-    for start in range(0, len(whole), PAGE_BYTES):
-        noise = bytes(byte ^ 0x5A for byte in whole[start : start + PAGE_BYTES])
-        replace(path, whole[:start] + noise + whole[start + PAGE_BYTES :])
-        refused += check_refusals(place) > 0
-    assert 3 * refused > len(whole) // PAGE_BYTES  # most others are of indexes that no question needs
-
-
-def test_a_database_with_flipped_bits(place: SqlitePlace, seed: int) -> None:
-    """Anywhere, one or many: an answer, or a refusal that cannot be tried again."""
-    fill(place)
-    path, draw = database(place), random.Random(seed)
-    whole = path.read_bytes()
-    for count in (1, 1, 1, 5, 50):
-        for _ in range(20):
-            damaged = bytearray(whole)
-            for place_of_bit in draw.sample(range(8 * len(whole)), count):
-                damaged[place_of_bit // 8] ^= 1 << place_of_bit % 8
-            replace(path, bytes(damaged))
-            check_refusals(place)
-
-
-@pytest.mark.parametrize(
-    ("sql", "what"),
-    [
-        ("UPDATE label_sets SET content = '[\"host-1\"' WHERE id = 0", "text of a label set is wrong"),
-        ("UPDATE label_sets SET content = '[]' WHERE id = 5", "text of a label set is wrong"),
-        (
-            "UPDATE label_sets SET content = replace(content, '\"host', '7,\"host')",
-            "text of a label set is wrong",
-        ),
-        ("UPDATE label_sets SET content = replace(content, '[]', '[[1,2]]')", "text of a label set is wrong"),
-        ("UPDATE label_sets SET content = '{\"a\":1}' WHERE id = 5", "text of a label set is wrong"),
-        ("UPDATE label_sets SET content = CAST(x'5bff' AS TEXT) WHERE id = 5", "codec can't decode"),
-        ("DELETE FROM label_sets", "label set 5 is missing"),
-        ("UPDATE gpus SET uuid = CAST(x'ff' AS TEXT) WHERE id = 1", "codec can't decode"),
-        ("DELETE FROM gpus WHERE id = 4", "without a name"),
-        ("UPDATE metrics SET kind = 'gauga'", "what is told of a metric is wrong"),
-        ("DELETE FROM metrics", "without a name"),
-        ("UPDATE view SET projections = '{'", "versions of its projections are wrong"),
-        ("UPDATE view SET projections = '[1]'", "versions of its projections are wrong"),
-        ("UPDATE view SET topic = NULL, topic_id = NULL", "rows of no topic"),
-        ("DELETE FROM view", "does not say which build"),
-    ],
-)
-def test_tables_with_wrong_rows(place: SqlitePlace, sql: str, what: str) -> None:
-    """The same as damaged blobs: such a view is not read, and trying again does not help."""
-    fill(place)
-    connection = open_for_writing(database(place))
-    connection.execute(sql)
-    connection.close()
-    with pytest.raises(
-        DamagedViewError, match=f"is damaged .*{what}.*; collectors make the views anew"
-    ) as refusal:
-        read_from(place)
-    assert not refusal.value.retriable
-
-
-def test_columns_of_another_type(place: SqlitePlace) -> None:
-    """As a damaged page may have them, though SQLite itself lets nobody write them."""
-    feed = fill(place)
-    feed.gap(1)
-    with closing(place.writer()) as writer:
-        writer.apply(feed.batch())
-    path = database(place)
-    connection = open_for_writing(path)
-    connection.pragma("writable_schema", True)
-    connection.execute(
-        "UPDATE sqlite_master SET sql = replace(replace(sql, 'STRICT', ''), ', WITHOUT', 'WITHOUT')"
-    )
-    connection.close()
-    whole = path.read_bytes()
-    for sql in (
-        "UPDATE checkpoints SET next_offset = 'x' WHERE partition = 1",
-        "UPDATE gaps SET reason = x'00'",
-        "UPDATE metrics SET unit = x'00'",
-        "UPDATE gpus SET uuid = x'00' WHERE id = 2",
-        "UPDATE tails SET data = 'x'",
-        "UPDATE blocks SET data = 7",
-        "UPDATE latest SET data = 7.5",
-    ):
-        replace(path, whole)
-        connection = open_for_writing(path)
-        connection.execute(sql)
-        connection.close()
-        with pytest.raises(DamagedViewError):
-            read_from(place)
 
 
 def test_a_reader_remembers_no_more_label_sets_than_it_may(
@@ -313,7 +138,7 @@ def test_a_batch_that_fails_after_names_were_given(place: SqlitePlace) -> None:
     with closing(BlockViewWriter(SQLiteDatabase(folder), projections=PROJECTIONS)) as writer:
         [connection] = folder.connections
         connection.set_commit_hook(lambda: True)  # it rolls back what is to be committed
-        with pytest.raises(ViewUnavailableError):
+        with pytest.raises(ViewError):
             writer.apply(failing)
         connection.set_commit_hook(None)
         place.writer().apply(of_another)  # its names get the numbers that were rolled back
