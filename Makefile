@@ -97,8 +97,8 @@ demo-log: $(VENV)/.runtime ## write a demo log and look into its files
 # Bytecode is kept, whoever forbids it: the tests start some hundred processes.
 PYTEST := PYTHONDONTWRITEBYTECODE= $(PY) -m pytest
 
-# Tests wait as much as they compute: three at a time keep two cores busy.
-WORKERS := -n 3
+# Tests wait as well as compute: four at a time keep two cores busy.
+WORKERS := -n 4
 
 # The second report speaks only where it fails: pytest's closing line stays the last one.
 test: $(VENV)/.dev ## run the tests, print their coverage, hold its thresholds

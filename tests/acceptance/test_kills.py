@@ -16,7 +16,7 @@ LONG_KILLS = 1_000
 @pytest.mark.parametrize(
     ("kind", "kills"),
     [
-        ("sqlite", 20),
+        ("sqlite", 2 * len(NAMES)),
         ("postgres", len(NAMES)),
         pytest.param("sqlite", LONG_KILLS, marks=pytest.mark.long),
         pytest.param("postgres", LONG_KILLS, marks=pytest.mark.long),

@@ -18,11 +18,11 @@ from query.views.opening import open_builds
 from tests.acceptance.api import Api, wait_until
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.process import RunningProcess, command, environment
-from tests.acceptance.sources import ROW_COUNT
 from tests.documents import ROOT
 from tests.stores import SHARED, damage_build, delete_build, delete_views, new_views
 
-PASSES = 4
+GPU_COUNT, RECORDS = 24, 1_200
+"""A small fleet: each digest asks twice for each GPU."""
 
 
 @attrs.frozen(eq=False)
@@ -91,8 +91,8 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     )
     with Pipeline(folder / "log", views) as pipeline:
         collectors, api = [pipeline.collector(), pipeline.collector()], pipeline.api()
-        streamer = pipeline.streamer("sample", "--interval", "0.1")
-        api.wait_for_records(PASSES * ROW_COUNT)
+        streamer = pipeline.streamer(f"sim:{GPU_COUNT}", "--interval", "0.02")
+        api.wait_for_records(RECORDS)
         assert 0 == streamer.stop()
         stored = next(line["records"] for line in streamer.lines if line["action"] == "end")
         api.wait_for_records(stored)
@@ -131,7 +131,7 @@ def test_a_replay_changes_nothing_but_the_build(running: Running) -> None:
 def test_a_replay_that_is_ended(running: Running, number: signal.Signals) -> None:
     """The old build goes on, and the next replay takes over whatever is left."""
     before, old = running.api.digest(), running.build()
-    process = running.popen(*running.views, "--batch-records", "500")
+    process = running.popen(*running.views, "--batch-records", "100")
     wait_until(lambda: len(running.builds()) > 1, "a second build")
     process.send_signal(number)
     out, err = process.communicate(timeout=60)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -191,15 +192,18 @@ class PublishingContract:
         await queue.ensure_topic(place.topic, 2)
         publisher = await queue.publisher(place.topic)
         await publisher.publish([NewRecord(b"warm", partition=n) for n in range(2)]).wait()
-        place.go_away()
-        doomed = publisher.publish([NewRecord(b"doomed", partition=n % 2) for n in range(10)])
-        publisher.purge()
-        place.come_back()
+        failures: set[int] = set()
         async with asyncio.timeout(WAIT_S):
-            with pytest.raises(DeliveryPurgedError):
-                await doomed.wait()
-            assert {0, 1} == set(doomed.failures)
-            assert {0: 1} == await publisher.publish([NewRecord(b"next", partition=0)]).wait()
+            while not failures:  # records may be on their way before they are purged
+                place.go_away()
+                doomed = publisher.publish([NewRecord(b"doomed", partition=n % 2) for n in range(10)])
+                publisher.purge()
+                place.come_back()
+                with contextlib.suppress(DeliveryPurgedError):
+                    await doomed.wait()
+                failures = set(doomed.failures)
+            assert failures <= {0, 1}
+            assert {0} == set(await publisher.publish([NewRecord(b"next", partition=0)]).wait())
         assert 0 == publisher.pending_records
         await queue.close()
 

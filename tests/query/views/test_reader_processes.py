@@ -104,7 +104,7 @@ def test_processes_read_while_others_write(
 @pytest.mark.parametrize(
     ("kind", "rounds"),
     [
-        ("sqlite", 20),
+        ("sqlite", 8),
         ("postgres", 3),
         pytest.param("sqlite", 300, marks=pytest.mark.long),
         pytest.param("postgres", 300, marks=pytest.mark.long),

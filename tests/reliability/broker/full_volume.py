@@ -12,7 +12,7 @@ import attrs
 from eventlog.protocol import ApiKey
 from eventlog.protocol.error_codes import ErrorCode
 from eventlog.storage.disk import Disk
-from eventlog.storage.settings import LogSettings
+from eventlog.storage.settings import FOREVER, LogSettings
 from tests.eventlog.broker.wire import WireClient
 from tests.reliability.broker.address import Address
 from tests.reliability.broker.clients import RetryingProducer, create_topic, read_partition
@@ -124,7 +124,8 @@ def check_full_volume(folder: Path, *, seed: int, rounds: int) -> None:
 async def _check_full_volume(disk: Disk, path: Path, seed: int, rounds: int) -> None:
     async with broker_inside(path, disk, settings=BROKER_SETTINGS) as inside:
         async with await WireClient.open(inside.port) as client:
-            await create_topic(client, TOPIC, 1, segment_bytes=50_000)
+            # Nothing is deleted unasked, as it would be above the part of a volume that topics share.
+            await create_topic(client, TOPIC, 1, segment_bytes=50_000, retention_bytes=FOREVER)
             producer = RetryingProducer(
                 Address(inside.port), TOPIC, 0, SentPartition(), Random(seed), value_bytes_max=3000
             )
