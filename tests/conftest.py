@@ -29,6 +29,9 @@ NEW_OBJECTS = 20_000
 
 LONGEST = ("tests/acceptance/", "tests/reliability/", "tests/ingest/", "tests/test_docs_session")
 
+UNTRACED = ("tests/acceptance/", "tests/chart/", "tests/clients/")
+"""Processes of their own, how the product is installed, clients of others: nothing counts for coverage."""
+
 # A failure prints a blob that reproduces it. Two busy cores make deadlines and slow draws lie.
 settings.register_profile(
     "commit", print_blob=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -142,7 +145,8 @@ def _is_untraced(item: pytest.Item) -> bool:
     if not isinstance(item, pytest.Function):
         return False
     is_random = hasattr(item.obj, "is_hypothesis_test") or "seed" in item.fixturenames
-    return is_random or item.get_closest_marker("untraced") is not None
+    is_marked = item.get_closest_marker("untraced") is not None or item.nodeid.startswith(UNTRACED)
+    return is_random or is_marked
 
 
 # --- skips -------------------------------------------------------------------------------------

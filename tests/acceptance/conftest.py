@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -12,15 +11,6 @@ from tests.stores import SHARED
 
 StoreAt = Callable[[str], str]
 """A view store of its own, by name: its address."""
-
-HERE = Path(__file__).parent
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The product runs as processes of their own: nothing here counts for coverage."""
-    for item in items:
-        if item.path.parent == HERE:
-            item.add_marker(pytest.mark.untraced)
 
 
 @pytest.fixture(params=SHARED)

@@ -10,13 +10,6 @@ from tests.chart.helm import Helm, opened_helm
 from tests.chart.rendering import Renderer
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests read what the product is installed with, and run little of it."""
-    for item in items:
-        if item.path.parent.name == "chart":
-            item.add_marker(pytest.mark.untraced)
-
-
 @pytest.fixture(scope="session")
 def helm() -> Iterator[Helm]:
     with opened_helm() as helm:

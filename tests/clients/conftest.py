@@ -44,11 +44,10 @@ def client(make_client: type[Client], broker: LivingBroker) -> Client:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let kafka-python leave sockets unclosed when a connection is refused; trace no client of others."""
+    """Let kafka-python leave sockets unclosed when a connection is refused."""
     for item in items:
         if item.path.parent == HERE:
             item.add_marker(pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"))
-            item.add_marker(pytest.mark.untraced)
 
 
 @pytest.fixture(autouse=True)

@@ -45,7 +45,9 @@ class SQLiteMoment(Moment):
 
     def topic(self) -> tuple[str, str] | None:
         row = select_one(
-            self._connection, (str, str), "SELECT topic, topic_id FROM view WHERE topic_id IS NOT NULL"
+            self._connection,
+            (str, str),
+            "SELECT topic, topic_id FROM view WHERE topic IS NOT NULL OR topic_id IS NOT NULL",
         )
         return None if row is None else (row[0], row[1])
 

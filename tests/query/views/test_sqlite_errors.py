@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from query.views import names
-from query.views.errors import BadViewsError, GoneViewError, ViewError, ViewUnavailableError
+from query.views.errors import BadViewsError, DamagedViewError, GoneViewError, ViewError, ViewUnavailableError
 from query.views.sqlite import connection as sqlite_connection
 from query.views.sqlite import snapshot as sqlite_snapshot
 from query.views.sqlite.connection import open_for_reading, open_for_writing, plain_errors
@@ -138,7 +138,7 @@ def test_a_batch_that_fails_after_names_were_given(place: SqlitePlace) -> None:
     with closing(BlockViewWriter(SQLiteDatabase(folder), projections=PROJECTIONS)) as writer:
         [connection] = folder.connections
         connection.set_commit_hook(lambda: True)  # it rolls back what is to be committed
-        with pytest.raises(ViewError):
+        with pytest.raises(DamagedViewError):  # as the hook's refusal reads
             writer.apply(failing)
         connection.set_commit_hook(None)
         place.writer().apply(of_another)  # its names get the numbers that were rolled back
