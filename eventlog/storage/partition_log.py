@@ -16,6 +16,7 @@ from pathlib import Path
 
 from eventlog.errors import (
     BatchTooLargeError,
+    DiskLowError,
     EventLogError,
     OffsetOutOfRangeError,
     StorageFailedError,
@@ -132,24 +133,22 @@ class PartitionLog:
         OutOfOrderSequenceError, ProducerFencedError, and, retriable, DiskLowError and StorageFailedError.
         After an error the log is as it was.
         """
-        self._refuse_if_failed()
         header = check_batch(data)
         if header.size_bytes > self.settings.max_message_bytes:
             raise BatchTooLargeError(
                 f"{self.name}: a batch of {header.size_bytes} bytes exceeds max.message.bytes = "
                 f"{self.settings.max_message_bytes}; send smaller batches or raise it"
             )
-        if header.is_idempotent and (original := self.producers.duplicate_of(header)) is not None:
-            next_offset = original.base_offset + header.record_count
-            return Appended(original.base_offset, next_offset, -1, is_duplicate=True, life=self._life)
-        self._volume.free_space.take(header.size_bytes)
         now_ms = self._volume.clock.now_ms()
         try:
-            if self._must_roll(header, now_ms):
-                self._roll(now_ms)
-            batch = self._write(data, header, now_ms)
-        except OSError as error:
-            raise StorageFailedError(f"{self.name}: the batch could not be written: {error}") from error
+            self._refuse_if_failed()
+            if header.is_idempotent and (original := self.producers.duplicate_of(header)) is not None:
+                next_offset = original.base_offset + header.record_count
+                return Appended(original.base_offset, next_offset, -1, is_duplicate=True, life=self._life)
+            batch = self._store(data, header, now_ms)
+        except (DiskLowError, StorageFailedError):
+            self.producers.refused(header, now_ms)
+            raise
         self.producers.appended(batch, now_ms)
         self.on_append(self)
         if self._follows_append:
@@ -203,20 +202,16 @@ class PartitionLog:
         self._chain.roll(now_ms, pack_snapshot(self.producers))
         self.on_append(self)
 
-    def _write(self, data: bytearray | memoryview, header: BatchHeader, now_ms: int) -> ScannedBatch:
-        position, offset = self._chain.end
-        patch_batch(data, offset)
-        batch = ScannedBatch(
-            position,
-            header.size_bytes,
-            offset,
-            offset + header.record_count,
-            header.max_timestamp_ms,
-            header.producer_id,
-            header.producer_epoch,
-            header.base_sequence,
-        )
-        self._chain.append(memoryview(data), batch, now_ms)
+    def _store(self, data: bytearray | memoryview, header: BatchHeader, now_ms: int) -> ScannedBatch:
+        self._volume.free_space.take(header.size_bytes)
+        try:
+            if self._must_roll(header, now_ms):
+                self._roll(now_ms)
+            batch = ScannedBatch.at(self._chain.end, header)
+            patch_batch(data, batch.base_offset)
+            self._chain.append(memoryview(data), batch, now_ms)
+        except OSError as error:
+            raise StorageFailedError(f"{self.name}: the batch could not be written: {error}") from error
         return batch
 
     # --- read --------------------------------------------------------------------------------
@@ -271,7 +266,7 @@ class PartitionLog:
         async with self._upkeep:
             if self.failure is None or self._is_closed:
                 return self.failure is None
-            distrusted = self._state()
+            distrusted, producers, acknowledged_end = self._state(), self.producers, self.high_watermark
             try:
                 self._state_file.write(distrusted)
                 self._chain.close()
@@ -282,6 +277,7 @@ class PartitionLog:
             except OSError as error:
                 self.failure = error
                 return False
+            self.producers.cut_off(producers, acknowledged_end)
             self.failure = None
             return True
 

@@ -21,6 +21,11 @@ wrote. It is a fold of the log's batches, kept up to date by `appended`, and sav
 
 The rules are those of Kafka's ProducerStateManager: a new epoch begins at sequence 0, an unknown
 producer may begin anywhere (its state may have expired), anything else must follow without a gap.
+
+One more keeps the batches of an unknown producer in order, which has several on their way at once:
+where its first was refused for now, or stored and cut off before it was acknowledged, nothing else is
+taken as its beginning. That is known in memory only, for with the process its connection ends, and on
+the next one a producer sends in order again.
 """
 
 from __future__ import annotations
@@ -65,10 +70,27 @@ class Producer:
     epoch: int
     last_write_ms: int
     batches: deque[SequencedBatch] = attrs.field(factory=lambda: deque(maxlen=BATCHES_KEPT))
+    first_sequence: int | None = attrs.field(default=None, eq=False)
+    """Where it began, or, without batches, has to begin; None where only a snapshot tells of it."""
+
+    @property
+    def next_sequence(self) -> int:
+        """The one that has to follow."""
+        if self.batches:
+            return next_sequence(self.batches[-1].last_sequence, 1)
+        assert self.first_sequence is not None, "without batches it is known by this alone"
+        return self.first_sequence
+
+    def began_after(self, acknowledged_end: int) -> bool:
+        """Whether no batch of it, as far as is known, was ever below this end of what was acknowledged."""
+        if not self.batches:
+            return True
+        oldest = self.batches[0]
+        return oldest.first_sequence == self.first_sequence and oldest.base_offset >= acknowledged_end
 
 
 class ProducerState:
-    """Every idempotent producer that wrote to one partition within a day."""
+    """Every idempotent producer that wrote to one partition within a day, or was refused by it."""
 
     def __init__(self) -> None:
         self.producers: dict[int, Producer] = {}
@@ -95,7 +117,7 @@ class ProducerState:
                     header.last_sequence,
                 ):
                     return batch
-            expected = next_sequence(producer.batches[-1].last_sequence, 1)
+            expected = producer.next_sequence
         if header.base_sequence != expected:
             raise OutOfOrderSequenceError(
                 f"producer {header.producer_id} sent sequence {header.base_sequence} where {expected} "
@@ -109,9 +131,25 @@ class ProducerState:
             return
         producer = self.producers.get(batch.producer_id)
         if producer is None or producer.epoch != batch.producer_epoch:
-            producer = self.producers[batch.producer_id] = Producer(batch.producer_epoch, now_ms)
+            producer = Producer(batch.producer_epoch, now_ms, first_sequence=batch.base_sequence)
+            self.producers[batch.producer_id] = producer
         producer.last_write_ms = max(producer.last_write_ms, now_ms)
         producer.batches.append(SequencedBatch(batch.base_sequence, batch.last_sequence, batch.base_offset))
+
+    def refused(self, header: BatchHeader, now_ms: int) -> None:
+        """Take note of a batch that is to be sent again: with it an unknown producer has to begin."""
+        number, epoch, sequence = header.producer_id, header.producer_epoch, header.base_sequence
+        if number >= 0 and number not in self.producers:
+            self.producers[number] = Producer(epoch, now_ms, first_sequence=sequence)
+
+    def cut_off(self, before: ProducerState, acknowledged_end: int) -> None:
+        """Take note of the producers that lost all their batches: with the first they have to begin again.
+
+        `before` is the state before the cut, `acknowledged_end` the end of what producers may count on.
+        """
+        for number, lost in before.producers.items():
+            if number not in self.producers and lost.began_after(acknowledged_end):
+                self.producers[number] = attrs.evolve(lost, batches=deque(maxlen=BATCHES_KEPT))
 
     def expire(self, now_ms: int) -> None:
         """Forget the producers that have not written for EXPIRY_MS."""
@@ -125,9 +163,10 @@ class ProducerState:
 
 
 def pack_snapshot(state: ProducerState) -> bytes:
-    """The content of a snapshot file."""
-    parts = [_HEAD.pack(_MAGIC, FORMAT, len(state.producers))]
-    for number, producer in sorted(state.producers.items()):
+    """The content of a snapshot file: the producers that have batches in the log."""
+    stored = sorted(item for item in state.producers.items() if item[1].batches)
+    parts = [_HEAD.pack(_MAGIC, FORMAT, len(stored))]
+    for number, producer in stored:
         parts.append(_PRODUCER.pack(number, producer.epoch, producer.last_write_ms, len(producer.batches)))
         parts += [
             _BATCH.pack(batch.first_sequence, batch.last_sequence, batch.base_offset)

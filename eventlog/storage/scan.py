@@ -17,7 +17,14 @@ from typing import NamedTuple
 import attrs
 
 from eventlog.record.checksum import crc32c
-from eventlog.record.header import CRC_START, HEADER, HEADER_BYTES, LENGTH_OFFSET_BYTES, next_sequence
+from eventlog.record.header import (
+    CRC_START,
+    HEADER,
+    HEADER_BYTES,
+    LENGTH_OFFSET_BYTES,
+    BatchHeader,
+    next_sequence,
+)
 
 Read = Callable[[int, int], bytes]
 """`read(size, position)`: up to `size` bytes of the segment, fewer only at its end."""
@@ -77,6 +84,20 @@ class ScannedBatch(NamedTuple):
     producer_id: int
     producer_epoch: int
     base_sequence: int
+
+    @classmethod
+    def at(cls, place: Place, header: BatchHeader) -> ScannedBatch:
+        """The batch of `header` as it will be found at a place of the log."""
+        return cls(
+            place.position,
+            header.size_bytes,
+            place.offset,
+            place.offset + header.record_count,
+            header.max_timestamp_ms,
+            header.producer_id,
+            header.producer_epoch,
+            header.base_sequence,
+        )
 
     @property
     def end(self) -> Place:
