@@ -7,6 +7,7 @@ warning; later ones are debug lines, and a warning again when the client has bee
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from eventlog.clock import Clock, SystemClock
 
@@ -25,8 +26,15 @@ _EXPERIMENTAL = "enable.gapless.guarantee is experimental"
 """Said at each start of a publisher: we know, and tests hold what we need of it."""
 
 
-class KafkaLog:
-    """The log of one client, in the form in which librdkafka's binding calls it. Used in one thread."""
+class LineLog(Protocol):
+    """Where librdkafka's binding writes lines."""
+
+    def log(self, level: int, line: str, *arguments: object) -> None:
+        """A line in the form that `logging` takes."""
+
+
+class KafkaLog(LineLog):
+    """The log of one client, of a publisher's senders together."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()

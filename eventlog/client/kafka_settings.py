@@ -13,7 +13,7 @@ from confluent_kafka.admin import AdminClient
 
 from eventlog.client.address import KafkaAddress, is_secret
 from eventlog.client.errors import BadQueueAddressError
-from eventlog.client.kafka_log import KafkaLog
+from eventlog.client.kafka_log import LineLog
 
 Setting = str | int | bool
 Settings = Mapping[str, Setting]
@@ -114,7 +114,7 @@ def consumer_settings(
     return {**_insisting(wanted, INSISTED_CONSUMER), **own}
 
 
-def make_producer(settings: Mapping[str, object], log: KafkaLog) -> Producer:
+def make_producer(settings: Mapping[str, object], log: LineLog) -> Producer:
     """A librdkafka producer; BadQueueAddressError for a setting that it does not know."""
     try:
         return Producer({**settings, "logger": log})
@@ -122,7 +122,7 @@ def make_producer(settings: Mapping[str, object], log: KafkaLog) -> Producer:
         raise _bad_setting(error, settings) from None
 
 
-def make_consumer(settings: Mapping[str, object], log: KafkaLog) -> Consumer:
+def make_consumer(settings: Mapping[str, object], log: LineLog) -> Consumer:
     """A librdkafka consumer; BadQueueAddressError for a setting that it does not know."""
     try:
         return Consumer({**settings, "logger": log})

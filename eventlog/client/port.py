@@ -99,7 +99,7 @@ class Publisher(ABC):
         """Throw away what was not sent yet, in all partitions, because somebody else owns them now.
 
         The deliveries tell what was cut (DeliveryPurgedError). What is on its way stays so: `flush`
-        before reading the log's end.
+        before reading the log's end, and before publishing to a partition that something is on its way to.
         """
 
     @abstractmethod

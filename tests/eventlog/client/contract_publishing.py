@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 
 import pytest
 
@@ -206,6 +207,35 @@ class PublishingContract:
         assert 0 == publisher.pending_records
         await queue.close()
 
+    async def test_a_purge_behind_a_broker_that_stands_still(
+        self, place: Place, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """More stands in line than may be on its way. What is on its way is stored, and one goes on."""
+        queue = place.open()
+        await queue.ensure_topic(place.topic, 2)
+        publisher = await queue.publisher(place.topic)
+        await publisher.publish([NewRecord(b"warm", partition=n) for n in range(2)]).wait()
+        place.go_away()
+        doomed = [publisher.publish([NewRecord(_large(n), partition=n % 2)]) for n in range(60)]
+        await asyncio.sleep(0.5)  # nothing tells when they stand in line, each in a request of its own
+        publisher.purge()
+        publisher.purge()
+        place.come_back()
+        async with asyncio.timeout(WAIT_S):
+            await publisher.flush()
+            offsets = await publisher.publish([NewRecord(b"next", partition=n) for n in range(2)]).wait()
+        assert all(isinstance(e, DeliveryPurgedError) for one in doomed for e in one.failures.values())
+        stored = [n for n, one in enumerate(doomed) if not one.failures]
+        subscription = await queue.read({place.at(0): 0, place.at(1): 0})
+        found = await read_records(subscription, 4 + len(stored))
+        for partition in range(2):
+            values = [b"warm", *(_large(n) for n in stored if n % 2 == partition), b"next"]
+            assert values == [record.value for record in found if record.partition == partition]
+            assert len(values) - 1 == offsets[partition]
+        assert len(stored) < len(doomed)
+        assert [] == [record for record in caplog.records if record.levelno >= logging.ERROR]
+        await queue.close()
+
     async def test_closing_delivers_everything(self, place: Place) -> None:
         """Close flushes; a second close does nothing; what comes after it is refused."""
         queue = place.open()
@@ -261,3 +291,8 @@ class PublishingContract:
         assert (await one.describe_cluster()).cluster_id == (await other.describe_cluster()).cluster_id
         await one.close()
         await other.close()
+
+
+def _large(number: int) -> bytes:
+    """A value that fills a request."""
+    return b"%d " % number * 100_000
