@@ -37,8 +37,13 @@ class CollectorCounters:
     """High watermark minus checkpoint, by assigned partition."""
     newest_observed_at_ms: int | None = None
     """Of what was applied."""
-    last_error: str = ""
-    """One line; empty when the last attempt went well."""
+    errors: dict[str, str] = attrs.field(factory=dict)
+    """One line by action, of those whose last attempt failed; the newest failure last."""
+
+    @property
+    def last_error(self) -> str:
+        """One line; empty where the last attempt of everything went well."""
+        return next(reversed(self.errors.values()), "")
 
     def freshness_s(self, now_ms: int) -> float | None:
         """How old the newest applied sample is; None before the first."""

@@ -45,7 +45,8 @@ class Retrying:
         doubled_ms = self._settings.retry_ms_min << min(self._failures, DOUBLINGS_MAX)
         self._failures += 1
         self._counters.retries += 1
-        self._counters.last_error = str(error)
+        self._counters.errors.pop(self._action, None)
+        self._counters.errors[self._action] = str(error)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._stopping.wait(), min(doubled_ms, self._settings.retry_ms_max) / 1000)
         if self._stopping.is_set():
@@ -53,9 +54,9 @@ class Retrying:
 
     def succeeded(self) -> None:
         """It went well."""
+        self._counters.errors.pop(self._action, None)  # another's failures too, who has given up since
         if self._failures:
             logger.info("it is back", extra={"action": self._action, "failures": self._failures})
-            self._counters.last_error = ""
             self._failures = 0
 
 
