@@ -8,6 +8,9 @@ from collections import Counter
 import attrs
 from confluent_kafka import Consumer, TopicPartition
 
+from tests.acceptance.api import Api
+from tests.acceptance.sources import ROW_COUNT
+
 TOPIC = "gpu.telemetry"
 READ_S_MAX = 60.0
 
@@ -59,3 +62,15 @@ def read_ledger(bootstrap: str, partitions: int = 12) -> Ledger:
         consumer.close()
     unique = {number: sorted(found) for number, found in rows.items()}
     return Ledger(count, unique, series, count - sum(map(len, unique.values())))
+
+
+def check(api: Api, ledger: Ledger) -> None:
+    """The log has no hole, and the view has each row of it once, whatever was published twice."""
+    assert ROW_COUNT == len(ledger.series)
+    for number, rows in ledger.rows.items():
+        first = [row for pass_number, row in rows if pass_number == 1]
+        whole, left = divmod(len(rows), len(first))
+        expected = [(pass_number, row) for pass_number in range(1, whole + 1) for row in first]
+        assert expected + [(whole + 1, row) for row in first[:left]] == rows, f"partition {number}"
+    found = Counter((entry["gpu_id"], entry["metric_name"]) for entry in api.all_entries())
+    assert ledger.series == found

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import signal
-from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.acceptance.api import Api, wait_until
-from tests.acceptance.ledger import Ledger, read_ledger
+from tests.acceptance.api import wait_until
+from tests.acceptance.ledger import check, read_ledger
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.process import RunningProcess
 from tests.acceptance.sources import ROW_COUNT
@@ -104,15 +103,3 @@ def settle_all(streamers: list[RunningProcess], collectors: list[RunningProcess]
     """Return when the partitions are shared among these."""
     wait_for_shares(streamers, "streamers")
     wait_for_shares(collectors, "collectors")
-
-
-def check(api: Api, ledger: Ledger) -> None:
-    """The log has no hole, and the view has each row of it once, whatever was published twice."""
-    assert ROW_COUNT == len(ledger.series)
-    for number, rows in ledger.rows.items():
-        first = [row for pass_number, row in rows if pass_number == 1]
-        whole, left = divmod(len(rows), len(first))
-        expected = [(pass_number, row) for pass_number in range(1, whole + 1) for row in first]
-        assert expected + [(whole + 1, row) for row in first[:left]] == rows, f"partition {number}"
-    found = Counter((entry["gpu_id"], entry["metric_name"]) for entry in api.all_entries())
-    assert ledger.series == found
