@@ -53,7 +53,7 @@ class Demo:
             build = await self._applied(up, len(load.acked))
             before = await self._verdict(up, load)
             say(f"all of it is applied, to build {build}; the view is deleted while everything runs")
-            shutil.rmtree(self._folder / "views")
+            self._delete_views()
             again = await self._applied(up, len(load.acked), deleted=build)
             say(f"the collectors have made build {again} from the log")
             after = await self._verdict(up, load)
@@ -102,6 +102,10 @@ class Demo:
                     await self._wait(loading, LOOK_S)
                 return
         raise DemoError(f"nothing is acknowledged any more, for {SETTLE_S_MAX:g} s")
+
+    def _delete_views(self) -> None:
+        """All at once: the collectors make them anew as soon as they miss any of it."""
+        shutil.rmtree((self._folder / "views").rename(self._folder / "views-deleted"))
 
     async def _verdict(self, up: DemoUp, load: Load) -> Verdict:
         return await asyncio.to_thread(verdict_of, await up.address_of("api"), load.acked)

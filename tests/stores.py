@@ -39,9 +39,10 @@ def new_views(request: pytest.FixtureRequest, kind: str, folder: Path, name: str
 
 
 def delete_views(request: pytest.FixtureRequest, url: str) -> None:
-    """All of them."""
+    """All of them, at once: who makes them anew meanwhile is not in the way, and sees no half of them."""
     if url.startswith("sqlite:"):
-        shutil.rmtree(_folder(url))
+        folder = _folder(url)
+        shutil.rmtree(folder.rename(folder.with_name(f"{folder.name}-deleted")))
     else:
         _server(request).drop_store(store_of(url))
 
