@@ -53,13 +53,15 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 def telemetry(cluster: Cluster) -> list[dict[str, object]]:
+    """All that is in the topic now."""
     consumer = Consumer({"bootstrap.servers": cluster.bootstrap, "group.id": "test"})
-    consumer.assign([TopicPartition(TELEMETRY, number, 0) for number in range(2)])
+    places = [TopicPartition(TELEMETRY, number, 0) for number in range(2)]
+    consumer.assign(places)
     try:
-        found = []
-        while (record := consumer.poll(1.0)) is not None:
-            found.append(json.loads(record.value() or b""))
-        return found
+        count = sum(consumer.get_watermark_offsets(place, 60)[1] for place in places)
+        found = consumer.consume(count, 60) if count else []
+        assert count == len(found)
+        return [json.loads(record.value() or b"") for record in found]
     finally:
         consumer.close()
 
