@@ -28,7 +28,9 @@ SEEN_S_MAX = 10.0
 
 
 def facts(process: RunningProcess) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(ask(f"{process.admin_url}/health/ready").body)
+    """What it says of itself; nothing while its loop is too busy to."""
+    reply = ask(f"{process.admin_url}/health/ready")
+    found: dict[str, Any] = json.loads(reply.body) if reply.status == HTTPStatus.OK else {}
     return found
 
 
@@ -67,7 +69,7 @@ def test_a_database_that_stops_under_load(
         with postgres.stopped(how):
             stopped_s = time.monotonic()
             for one in collectors:
-                wait_until(lambda one=one: server in (facts(one)["last_error"] or ""), "an error", SEEN_S_MAX)  # type: ignore[misc]
+                wait_until(lambda one=one: server in facts(one).get("last_error", ""), "an error", SEEN_S_MAX)  # type: ignore[misc]
             wait_until(lambda: ask(f"{serving.admin_url}/health/ready").status == 503, "503", SEEN_S_MAX)
             for url in (f"{serving.admin_url}/health/ready", f"{api.url}/health/ready"):
                 told.append(ask(url).body)
@@ -76,9 +78,10 @@ def test_a_database_that_stops_under_load(
             assert (HTTPStatus.SERVICE_UNAVAILABLE, True) == (status, server in problem["detail"])
             wait_until(lambda: time.monotonic() - stopped_s >= outage_s, "its time", outage_s + 1)
             tried = [retries(one) - many for one, many in zip(collectors, before, strict=True)]
+            lasted_s = time.monotonic() - stopped_s
         begun_s = time.monotonic()
 
-        assert all(0 < many < 10 + outage_s for many in tried)
+        assert all(0 < many < 10 + lasted_s for many in tried)
         wait_until(lambda: api.ask("/api/v1/pipeline")[0] == HTTPStatus.OK, "the API")
         answers_s = time.monotonic() - begun_s
         assert 0 == streamer.stop()
@@ -91,8 +94,8 @@ def test_a_database_that_stops_under_load(
         assert stored == api.applied_records()
         events = {gpu_id: list(events_of(api, gpu_id)) for gpu_id in api.gpu_ids()}
         assert [] == complaints(events, {}, SimulatorSource(GPUS))
-        wait_until(lambda: not any(facts(one)["last_error"] for one in collectors), "no error")
-        assert HTTPStatus.OK == ask(f"{serving.admin_url}/health/ready").status
+        wait_until(lambda: all("" == facts(one).get("last_error") for one in collectors), "no error")
+        wait_until(lambda: HTTPStatus.OK == ask(f"{serving.admin_url}/health/ready").status, "a ready API")
         processes = [*collectors, serving]
         for one in processes:
             told += [ask(f"{one.admin_url}/health/ready").body, ask(f"{one.admin_url}/metrics").body]
