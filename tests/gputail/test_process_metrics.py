@@ -15,6 +15,7 @@ from tests.gputail.asking import ask, samples
 from tests.gputail.described import described, documented
 
 GPUS = 3
+ASKED = 'gputail_api_requests_total{method="GET",route="/api/v1/pipeline",status="200"}'
 
 
 @attrs.frozen
@@ -39,6 +40,9 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         api.wait_for_records(10 * GPUS)
         assert 404 == api.ask("/api/v1/gpus/none")[0]
         wait_until(lambda: "freshness" in ask(f"{processes['collect'].admin_url}/metrics").body, "freshness")
+        # A request is counted once it is answered, and the API looks once a second whether it is ready.
+        wait_until(lambda: ASKED in ask(f"{api_process.admin_url}/metrics").body, "a counted request")
+        wait_until(lambda: 200 == ask(f"{api_process.admin_url}/health/ready").status, "a ready API")
         scrapes = {name: ask(f"{process.admin_url}/metrics").body for name, process in processes.items()}
         yield Running(processes, scrapes, api.url)
 
@@ -58,8 +62,7 @@ def test_what_was_done_is_counted(pipeline: Running) -> None:
     assert collect["gputail_collect_samples_total"] >= collect["gputail_collect_records_total"] >= 10 * GPUS
     assert 0 <= collect["gputail_collect_freshness_seconds"] < 60
     assert 12 == sum(name.startswith("gputail_collect_lag_records{") for name in collect)
-    counted = 'gputail_api_requests_total{method="GET",route="/api/v1/pipeline",status="200"}'
-    assert api[counted] >= 1
+    assert api[ASKED] >= 1
     assert 'gputail_stream_info{instance_id="s1",version="0.1.0"}' in stream
     assert 'gputail_collect_info{instance_id="c1",version="0.1.0"}' in collect
 
