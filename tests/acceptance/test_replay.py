@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import attrs
 import pytest
 
-from tests.acceptance.api import Api
+from tests.acceptance.api import Api, wait_until
 from tests.acceptance.pipeline import Pipeline
 from tests.acceptance.sources import GPU_COUNT, INPUTS, ROW_COUNT
 from tests.stores import new_views
@@ -16,6 +16,7 @@ PASSES = 3
 KINDS = [("sqlite", list(INPUTS)[-1]), ("postgres", "sample")]
 """The real file, where there is one, and the shipped sample."""
 METRICS_OF_A_GPU = 10
+WANTED = PASSES * METRICS_OF_A_GPU
 
 
 @attrs.frozen(eq=False)
@@ -38,6 +39,9 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         api = pipeline.api()
         streamer = pipeline.streamer(INPUTS[name].source, "--interval", "0.2")
         api.wait_for_records(PASSES * ROW_COUNT)
+        wait_until(lambda: len(api.gpu_ids()) == GPU_COUNT, "every GPU")
+        # Each partition has passes of its own: one may be behind the others.
+        wait_until(lambda: all(len(api.entries(one)) >= WANTED for one in some(api)), "passes of each GPU")
         assert 0 == streamer.stop()
         stored = next(line["records"] for line in streamer.lines if line["action"] == "end")
         api.wait_for_records(stored)
@@ -45,18 +49,23 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield Played(pipeline, api, stored, new_views(request, kind, folder, "second"))
 
 
+def some(api: Api) -> list[str]:
+    """GPUs of different partitions."""
+    return api.gpu_ids()[:: GPU_COUNT // 10]
+
+
 def test_passes_repeat_and_keep_their_order(played: Played) -> None:
     """A source in a loop gives each GPU the same entries again, later."""
-    for gpu_id in played.api.gpu_ids()[:: GPU_COUNT // 10]:
+    for gpu_id in some(played.api):
         entries = played.api.entries(gpu_id)
-        assert len(entries) >= PASSES * METRICS_OF_A_GPU
+        assert len(entries) >= WANTED
         assert sorted(entries, key=lambda entry: entry["observed_at"]) == entries
         passes = [
             sorted(
                 ((entry["metric_name"], entry["value"]) for entry in entries[start:][:METRICS_OF_A_GPU]),
                 key=str,
             )
-            for start in range(0, PASSES * METRICS_OF_A_GPU, METRICS_OF_A_GPU)
+            for start in range(0, WANTED, METRICS_OF_A_GPU)
         ]
         assert [passes[0]] * PASSES == passes
 
