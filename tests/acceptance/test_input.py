@@ -105,10 +105,11 @@ def test_records_of_others_are_set_aside(tmp_path: Path, views: str) -> None:
         producer = Producer({"bootstrap.servers": pipeline.broker.bootstrap, "log_level": 0})
         for partition in range(12):
             producer.produce("gpu.telemetry", b"not an event", partition=partition)
-        assert 0 == producer.flush(20)
+        assert 0 == producer.flush(60)
         streamer = pipeline.streamer("sim:2", "--interval", "0.1")
         api.wait_for_records(62)
         assert 0 == streamer.stop()
+        api.wait_for_records(12 + streamer.wait_for("end")["records"])
         wait_until(
             lambda: any(line["action"] == "dead_letter" for line in collector.lines), "a line on dead letters"
         )
