@@ -45,7 +45,7 @@ def test_a_flood_is_seen_and_stops_nobody(tmp_path: Path, views: str) -> None:
         producer = Producer({"bootstrap.servers": pipeline.broker.bootstrap, "linger.ms": 5})
         for number in range(POISON):
             producer.produce(TELEMETRY, b"no event %d" % number, partition=number % PARTITIONS)
-        assert 0 == producer.flush(10)
+        assert 0 == producer.flush(60)
         begun_s = time.monotonic()
         wait_until(lambda: bool(health(collector)["poison_flood"]), "a flood in health", SEEN_S_MAX)
         assert time.monotonic() - begun_s < SEEN_S_MAX
@@ -56,6 +56,7 @@ def test_a_flood_is_seen_and_stops_nobody(tmp_path: Path, views: str) -> None:
         pipeline.streamer("sample", "--once")
         api.wait_for_records(POISON + ROW_COUNT)
         assert ROW_COUNT == sum(1 for _ in api.all_entries())
-        listed = run("dlq", "list", "--json", "--bootstrap-servers", pipeline.broker.bootstrap)
+        servers = ("--bootstrap-servers", pipeline.broker.bootstrap, "--timeout", "60")
+        listed = run("dlq", "list", "--json", *servers)
         assert POISON == len(listed.of_type("letter"))
         assert 0 == collector.stop()

@@ -19,6 +19,7 @@ from ingest.clock import SystemClock
 from query.views.sqlite import file_system
 from tests.eventlog.broker.running import running_broker
 from tests.eventlog.remote.verbs import run
+from tests.lasting_port import lasting_port
 
 CHECKS = [
     "python",
@@ -65,7 +66,8 @@ def test_a_line_for_each_check(tmp_path: Path) -> None:
 def test_a_broker_that_answers_and_one_that_does_not(tmp_path: Path) -> None:
     """The one with its cluster, the other with what to do, and 1."""
     with running_broker(tmp_path / "log") as broker:
-        said = run("doctor", "--data-dir", tmp_path, "--bootstrap-servers", broker.bootstrap)
+        servers = ("--bootstrap-servers", broker.bootstrap, "--timeout", "60")
+        said = run("doctor", "--data-dir", tmp_path, *servers)
         (line,) = [line for line in said.out.splitlines() if line.startswith("fine  broker ")]
         assert "answers within" in line
     nobody = ["--bootstrap-servers", "127.0.0.1:1", "--timeout", "0.5"]
@@ -156,8 +158,8 @@ def test_a_data_folder_that_is_a_file(tmp_path: Path) -> None:
 
 def test_a_port_that_is_taken() -> None:
     """By this process, which is named where the system says so."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        endpoint = Endpoint("127.0.0.1", server.getsockname()[1])
+    endpoint = Endpoint("127.0.0.1", lasting_port())
+    with socket.create_server((endpoint.host, endpoint.port)):
         found = doctor_network.port_of("broker", endpoint)
         owner = f"(process {os.getpid()})" if sys.platform == "linux" else "another process"
         assert Verdict.NOTE is found.verdict
