@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,6 +30,8 @@ class Scrape:
     text: str
     open_text: str
     open_type: str
+    lasted_s: float
+    """How long it has run at most."""
 
     def value(self, name: str, /, **labels: str) -> float:
         """One sample of the broker's."""
@@ -67,12 +70,14 @@ def work(running: RunningBroker) -> None:
 
 @pytest.fixture(scope="module")
 def scrape(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scrape]:
+    started_s = time.monotonic()
     with running_broker(tmp_path_factory.mktemp("data"), "--instance-id", "b1") as running:
         work(running)
         url = f"{running.admin_url}/metrics"
         text, opened = ask(url), ask(url, accept="application/openmetrics-text;version=1.0.0")
         assert text.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-        yield Scrape(text.body, opened.body, opened.headers["Content-Type"])
+        lasted_s = time.monotonic() - started_s
+        yield Scrape(text.body, opened.body, opened.headers["Content-Type"], lasted_s)
 
 
 def test_the_document_has_each_metric(scrape: Scrape) -> None:
@@ -121,7 +126,7 @@ def test_durations_are_histograms(scrape: Scrape) -> None:
     assert sorted(values) == values
     assert values[-1] == scrape.value("request_duration_seconds_count", api="produce")
     assert batches == scrape.value("append_duration_seconds_count")
-    assert 0 < scrape.value("append_duration_seconds_sum") < 10
+    assert 0 < scrape.value("append_duration_seconds_sum") < batches * scrape.lasted_s
     for name in ("flush", "read"):
         assert scrape.value(f"{name}_duration_seconds_count") > 0
 
