@@ -12,6 +12,7 @@ HERE = Path(__file__).parent
 SAMPLE = """
 import asyncio
 import sys
+import time
 import warnings
 
 import pytest
@@ -24,6 +25,11 @@ async def test_coroutine_passes():
 async def test_coroutine_fails():
     await asyncio.sleep(0)
     assert False
+
+async def test_slow_step_is_no_news(caplog):
+    time.sleep(0.2)
+    await asyncio.sleep(0)
+    assert [] == caplog.messages
 
 @given(st.integers())
 async def test_hypothesis_coroutine_passes(number):
@@ -115,7 +121,7 @@ def test_the_sample_ends_as_it_should(tmp_path: Path) -> None:
     assert FAILURES == outcomes(output, "FAILED")
     assert "seed 17: repeat with GPUTAIL_TEST_SEED=17" in output
     assert "@reproduce_failure" in output
-    assert "6 passed, 1 skipped, 1 deselected, 1 xfailed" in output
+    assert "7 passed, 1 skipped, 1 deselected, 1 xfailed" in output
 
 
 def test_a_skip_fails_where_none_is_allowed(tmp_path: Path) -> None:
