@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from eventlog.client import InMemoryMessageQueue, MessageQueue, NewRecord
 from eventlog.client.address import KafkaAddress
 from eventlog.client.admin import KafkaAdmin
 from eventlog.client.description import TopicPartition
@@ -13,13 +14,15 @@ from tests.eventlog.remote.verbs import Cluster
 
 
 async def run_course(
-    cluster: Cluster, starts: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
+    queue: MessageQueue,
+    starts: Mapping[TopicPartition, int],
+    ends: Mapping[TopicPartition, int],
+    answer_s: float = 60.0,
 ) -> tuple[list[int], list[str]]:
     """The offsets and the notices of a course."""
     offsets, notices = [], []
-    queue = KafkaMessageQueue(KafkaAddress(cluster.bootstrap))
     try:
-        async for said in Course(queue, starts, ends, skips_damaged=False, answer_s=0.5).run():
+        async for said in Course(queue, starts, ends, skips_damaged=False, answer_s=answer_s).run():
             if isinstance(said, Notice):
                 notices.append(said.text)
             else:
@@ -29,26 +32,32 @@ async def run_course(
     return offsets, notices
 
 
+def queue_of(cluster: Cluster) -> KafkaMessageQueue:
+    return KafkaMessageQueue(KafkaAddress(cluster.bootstrap))
+
+
 async def test_what_retention_took_meanwhile_is_told(cluster: Cluster, topic: str) -> None:
     """It goes on at the log start."""
     at = TopicPartition(topic, 0)
     with KafkaAdmin(KafkaAddress(cluster.bootstrap)) as admin:
         admin.delete_records({at: 4})
 
-    offsets, notices = await run_course(cluster, {at: 1}, {at: 10})
+    offsets, notices = await run_course(queue_of(cluster), {at: 1}, {at: 10})
 
     assert [4, 5, 6, 7, 8, 9] == offsets
     assert [f"{topic}/0: offsets 1 to 3 are removed before they were read"] == notices
 
 
-async def test_an_end_that_does_not_come_is_not_waited_for(cluster: Cluster, topic: str) -> None:
-    """A broker that answers, and has nothing more, is the end."""
-    at = TopicPartition(topic, 0)
+async def test_an_end_that_does_not_come_is_not_waited_for(name: str) -> None:
+    """A log that answers, and has nothing more, is the end. In memory, where what there is comes at once."""
+    queue, at = InMemoryMessageQueue(name), TopicPartition(name, 0)
+    await queue.ensure_topic(name, 1)
+    await (await queue.publisher(name)).publish([NewRecord(b"value")] * 10).wait()
 
-    offsets, notices = await run_course(cluster, {at: 8}, {at: 12})
+    offsets, notices = await run_course(queue, {at: 8}, {at: 12}, answer_s=0.5)
 
     assert [8, 9] == offsets
-    assert [f"{topic}/0: offsets 10 to 11 are not in the log"] == notices
+    assert [f"{name}/0: offsets 10 to 11 are not in the log"] == notices
 
 
 async def test_records_beyond_the_end_are_left_out(cluster: Cluster, topic: str) -> None:
@@ -56,5 +65,5 @@ async def test_records_beyond_the_end_are_left_out(cluster: Cluster, topic: str)
     starts = {TopicPartition(topic, 0): 3, TopicPartition(topic, 1): 0}
 
     assert ([3, 4], []) == await run_course(
-        cluster, starts, {at: {0: 5, 1: 0}[at.partition] for at in starts}
+        queue_of(cluster), starts, {at: {0: 5, 1: 0}[at.partition] for at in starts}
     )
