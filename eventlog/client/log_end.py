@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterable
 
@@ -50,10 +49,10 @@ async def _collect(
     open_ends: dict[TopicPartition, Watermarks],
     quiet_s_max: float,
 ) -> None:
-    loop = asyncio.get_running_loop()
-    heard_s = loop.time()
+    wait_s = min(1.0, quiet_s_max)
+    quiet_s = 0.0  # by what was waited for, not by the clock: after a stop of this process records lie ready
     while open_ends:
-        batch = await subscription.poll(timeout_s=min(1.0, quiet_s_max))
+        batch = await subscription.poll(timeout_s=wait_s)
         for refusal in batch.refusals:
             raise refusal.error
         for record in batch.records:
@@ -63,9 +62,8 @@ async def _collect(
                     found[at].append(record)
                 if record.offset >= open_ends[at].high_watermark - 1:
                     del open_ends[at]
-        if batch.records:
-            heard_s = loop.time()
-        elif loop.time() - heard_s >= quiet_s_max:
+        quiet_s = 0.0 if batch.records else quiet_s + wait_s
+        if quiet_s >= quiet_s_max:
             await queue.watermarks(open_ends)
             logger.warning(
                 "the end of the log cannot be read; going by the records before it",
