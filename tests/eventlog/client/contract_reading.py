@@ -201,7 +201,7 @@ class ReadingContract:
         queue = await filled(place, 3, {"gputail.damaged": "skip"})
         at = place.at(0)
         place.damage(at, b"record-0002")
-        found = await read_end(queue, [at], 2, quiet_s_max=0.5)
+        found = await read_end(queue, [at], 2, quiet_s_max=place.quiet_s_max)
         assert [b"record-0001"] == [record.value for record in found[at]]
         await queue.close()
 

@@ -19,6 +19,9 @@ QUICK: Settings = {"heartbeat.interval.ms": 100, "fetch.wait.max.ms": 50, "linge
 class Place(ABC):
     """One test's log; `topic` and `group` are names that nobody else uses."""
 
+    quiet_s_max: float
+    """What is there has come to a new reader by then, though the machine is busy."""
+
     def __init__(self) -> None:
         self.topic = f"topic-{uuid.uuid4().hex[:8]}"
         self.group = f"group-{uuid.uuid4().hex[:8]}"
@@ -45,6 +48,8 @@ class Place(ABC):
 
 
 class MemoryPlace(Place):
+    quiet_s_max = 0.1
+
     def __init__(self) -> None:
         super().__init__()
         self.queue = InMemoryMessageQueue(self.topic)
@@ -69,6 +74,8 @@ class MemoryPlace(Place):
 
 class KafkaPlace(Place):
     """Compression is off, so that a test can find a value in the file that it damages."""
+
+    quiet_s_max = 5.0
 
     def __init__(self, broker: BrokerProcess) -> None:
         super().__init__()
