@@ -127,6 +127,10 @@ class KafkaMessageQueue(MessageQueue):
 
     async def read(self, starts: Mapping[TopicPartition, int | Start]) -> KafkaSubscription:
         await self._check_partitions(starts)
+        if latest := [at for at, start in starts.items() if start is Start.LATEST]:
+            # Now: librdkafka would look when it has connected, and pass over what was published meanwhile.
+            marks = await self.watermarks(latest)
+            starts = {**starts, **{at: marks[at].high_watermark for at in latest}}
         subscription = self._subscription(None, 300.0)
         await subscription.assign(starts)
         return subscription
