@@ -138,7 +138,7 @@ class GroupContract:
         stalled_told, other_told = Watcher(), Watcher()
         stalled = await queue.subscribe([place.topic], place.group, stalled_told, poll_interval_s_max=1.0)
         await read_records(stalled, 6)
-        other = await queue.subscribe([place.topic], place.group, other_told, poll_interval_s_max=1.0)
+        other = await queue.subscribe([place.topic], place.group, other_told)
         await read_until(lambda: len(other.assignment) == 2, other)
         with pytest.raises(StaleGenerationError):
             await stalled.commit({place.at(0): 3})
