@@ -11,9 +11,15 @@ from eventlog.client.address import KafkaAddress
 from eventlog.client.admin import KafkaAdmin
 from eventlog.client.kafka_settings import Settings
 from tests.eventlog.client.broker_process import BrokerProcess
+from tests.eventlog.client.watching import WAIT_S
 
-QUICK: Settings = {"heartbeat.interval.ms": 100, "fetch.wait.max.ms": 50, "linger.ms": 1}
-"""So that the tests do not wait for what nobody tests."""
+QUICK: Settings = {
+    "heartbeat.interval.ms": 100,
+    "fetch.wait.max.ms": 50,
+    "linger.ms": 1,
+    "session.timeout.ms": 1_500 * int(WAIT_S),
+}
+"""So that the tests do not wait for what nobody tests; a session lasts for longer than any test waits."""
 
 
 class Place(ABC):
