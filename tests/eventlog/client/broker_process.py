@@ -7,8 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.lasting_port import lasting_port
+
 ROOT = Path(__file__).parents[3]
-STOP_S_MAX = 20.0
+STOP_S_MAX = 60.0
 
 
 class BrokerProcess:
@@ -16,7 +18,7 @@ class BrokerProcess:
 
     def __init__(self, data_dir: Path) -> None:
         self.data_dir = data_dir
-        self.port = 0
+        self.port = lasting_port()
         self.start()
 
     def start(self) -> None:

@@ -19,6 +19,7 @@ from eventlog.client.admin import KafkaAdmin
 from tests.eventlog.broker.running import running_broker
 from tests.eventlog.inspect.written import TOPIC, flip, log, segments, write_log
 from tests.eventlog.remote.verbs import Cluster, run
+from tests.lasting_port import lasting_port
 
 ROOT = Path(__file__).parents[3]
 START = "2026-01-01T00:00:0"
@@ -92,7 +93,7 @@ class Tail:
     def end(self) -> tuple[int, str]:
         """Wait for its end; exit code and stderr."""
         assert self.process.stderr is not None
-        return self.process.wait(20), self.process.stderr.read()
+        return self.process.wait(60), self.process.stderr.read()
 
 
 # --- what is shown -----------------------------------------------------------------------------
@@ -159,8 +160,8 @@ def test_records_are_shown_as_they_come(cluster: Cluster, topic: str) -> None:
 
 def test_a_broker_that_goes_away_is_waited_for(tmp_path: Path) -> None:
     """Killed and started again, it is read on, every record once."""
-    with running_broker(tmp_path) as broker:
-        cluster = Cluster(broker.bootstrap)
+    cluster = Cluster(f"127.0.0.1:{lasting_port()}")
+    with running_broker(tmp_path, "--listen", cluster.bootstrap) as broker:
         cluster.fine("topic", "create", "t")
         cluster.produce("t", 0, 1)
         with Tail(cluster, "t", "--json", "--from", "earliest") as tail:
