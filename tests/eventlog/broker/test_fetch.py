@@ -219,6 +219,7 @@ async def test_damage_is_no_reason_to_hurry(tmp_path: Path, monkeypatch: pytest.
         (refused,) = await client.fetch("t", (0, 1), wait_ms=60_000)
         assert 0.2 <= loop.time() - started_s < 30
         assert ErrorCode.CORRUPT_MESSAGE == refused.error_code
+        monkeypatch.setattr(fetch, "DAMAGE_WAIT_S_MAX", 60.0)  # a flush may take long
         client.send(fetch_frame(1, "t", (0, 1), (1, 0), wait_ms=60_000))
         await until(lambda: broker._fetch._waiting)
         await keep(broker, 1, "d")
@@ -236,7 +237,7 @@ async def test_slow_reader(tmp_path: Path) -> None:
         async with await WireClient.open(broker.port) as client:
             client.transport.pause_reading()
             client.send(fetch_frame(1, "t", (0, 0), bytes_max=2**24))
-            await asyncio.sleep(0.1)
+            await until(lambda: "t" in broker.measurements.fetched)  # what is sent is held from here on
             await broker.directory.delete_records("t", 0, -1)
             client.transport.resume_reading()
             _, answer = await client.answer(ApiKey.FETCH, 12)
