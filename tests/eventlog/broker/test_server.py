@@ -15,6 +15,8 @@ from eventlog.broker import server
 from eventlog.broker.server import Broker
 from eventlog.clock import SystemClock
 from eventlog.errors import DirectoryLockedError
+from eventlog.group import GroupSettings
+from eventlog.group.coordinator_settings import CoordinatorSettings
 from eventlog.protocol import OFFERED, ApiKey, ErrorCode
 from eventlog.record import Record, encode_batch
 from eventlog.storage.disk import PosixDisk
@@ -118,18 +120,33 @@ async def test_too_many_connections(tmp_path: Path) -> None:
             await third.call(ApiKey.METADATA, 1, topics=())
 
 
+@pytest.mark.parametrize(
+    ("limit", "sent", "reason"),
+    [
+        (
+            {"frame_s_max": 0.05},
+            b"\x00\x00\x01\x00half of a request",
+            "a request took longer than 0.05 s to arrive",
+        ),
+        ({"idle_s_max": 0.05}, b"", "nothing moved for 0.05 s"),
+    ],
+    ids=["slow", "idle"],
+)
 async def test_swept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    tmp_path: Path,
+    limit: dict[str, float],
+    sent: bytes,
+    reason: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """A request that takes too long to arrive, and a connection that lies idle, are ended."""
     monkeypatch.setattr(server, "SWEEP_S", 0.01)
-    settings = settings_for_tests(frame_s_max=0.05, idle_s_max=0.3)
-    async with living_broker(tmp_path / "log", settings) as broker:
-        async with await WireClient.open(broker.port) as slow, await WireClient.open(broker.port) as idle:
-            slow.send(b"\x00\x00\x01\x00half of a request")
-            assert await slow.is_closed()
-            assert await idle.is_closed()
-    assert ["a request took longer than 0.05 s to arrive", "nothing moved for 0.3 s"] == reasons(caplog)
+    async with living_broker(tmp_path / "log", settings_for_tests(**limit)) as broker:
+        async with await WireClient.open(broker.port) as client:
+            client.send(sent)
+            assert await client.is_closed()
+    assert [reason] == reasons(caplog)
 
 
 async def test_drain_under_way(tmp_path: Path) -> None:
@@ -188,7 +205,12 @@ async def test_drain_of_a_client_that_does_not_read(tmp_path: Path, caplog: pyte
 
 async def test_joining_while_it_stops(tmp_path: Path) -> None:
     """Who waits for a group is told at once to look for its coordinator again."""
-    async with living_broker(tmp_path / "log") as broker, await WireClient.open(broker.port) as client:
+    groups = CoordinatorSettings(group=GroupSettings(initial_rebalance_delay_ms=600_000))
+    settings = settings_for_tests(coordinator=groups)
+    async with (
+        living_broker(tmp_path / "log", settings) as broker,
+        await WireClient.open(broker.port) as client,
+    ):
         protocols = [{"name": "range", "metadata": b""}]
         client.send(
             request_frame(
