@@ -203,8 +203,8 @@ async def test_late_and_durable_at_once(tmp_path: Path) -> None:
             frame = bytearray(request_frame(ApiKey.PRODUCE, 9, 1, acks=-1, timeout=1, topic_data=topics)[4:])
             produce = Produce(broker.directory, broker.measurements)
             produce.take(decode_request_header(frame), frame, Slots(written.append).take())
-            loop.call_later(0, log.waiters.release, 1)
-            time.sleep(0.01)  # noqa: ASYNC251  # so that both timers are due in one turn, this one first
+            loop.call_at(0, log.waiters.release, 1)
+            time.sleep(0.01)  # noqa: ASYNC251  # so that both timers are due in one turn, the flush's first
             await until(lambda: written)
             await asyncio.sleep(0)
         answer = kio_decode(response_schema(ApiKey.PRODUCE, 9), written[0][9:])
