@@ -211,8 +211,9 @@ async def test_drain() -> None:
         assert 2 == len(listener.frames)
 
 
-async def test_drain_with_requests_unread() -> None:
+async def test_drain_with_requests_unread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests that came too late do not cost the client the answers to those that came in time."""
+    monkeypatch.setattr(connection, "LINGER_S", WAIT_S)
     async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
         client.send(framed(b"hold one"))
         client.send(framed(b"!" + b"x" * 9_999) * (REQUESTS_IN_FLIGHT_MAX + 200))
@@ -282,9 +283,10 @@ async def test_not_read_from() -> None:
         await until(lambda: not connection._transport.is_reading())
         late_s = asyncio.get_running_loop().time() + 31
         assert connection.complaint(late_s, 30, 600) is None
+        before_s = asyncio.get_running_loop().time()
         listener.held.set()
         await read(client, 11 + QUEUED_BYTES_MAX + 2)
-        assert connection.complaint(asyncio.get_running_loop().time() + 29, 30, 600) is None
+        assert connection.complaint(before_s + 30, 30, 600) is None
         client.send(b" it")
         await read(client, 12)
 
@@ -297,7 +299,7 @@ async def test_gone_with_many_answers_left(caplog: pytest.LogCaptureFixture) -> 
             await until(lambda: len(listener.frames) == 201)
         listener.held.set()
         await until(lambda: listener.gone == 1)
-        assert [] == [record for record in caplog.records if record.name == "asyncio" and record.levelno > 10]
+        assert "socket.send() raised exception." not in caplog.messages
 
 
 async def test_drained_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -305,10 +307,12 @@ async def test_drained_slowly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "LINGER_S", 0.02)
     async with listening(Listener()) as listener, await WireClient.open(listener.port) as client:
         client.transport.pause_reading()
-        client.send(framed(b"!" + b"x" * 900_000) * 12)
-        await until(
-            lambda: listener.connections and listener.connections[0]._transport.get_write_buffer_size()
-        )
+        await until(lambda: listener.connections)
+        transport, sent = listener.connections[0]._transport, 0
+        while not transport.get_write_buffer_size():  # none of them may be left unread at the end
+            client.send(framed(b"!" + b"x" * 900_000))
+            sent += 1
+            await until(lambda: len(listener.frames) == sent)  # noqa: B023  # called in this round only
         listener.connections[0].drain()
         await asyncio.sleep(0.2)
         client.transport.resume_reading()
