@@ -13,8 +13,9 @@ from tests.eventlog.broker.asking import build_request
 from tests.eventlog.protocol.oracle import kio_decode, kio_encode
 
 CLIENT_ID = "wire"
-WAIT_S = 10.0
-"""Longer than anything here takes; a test that waits so long has failed."""
+WAIT_S = 40.0
+"""Longer than anything here takes, and less than the minute that some requests are ready to wait for: a test
+that waits so long has failed."""
 
 
 def request_frame(api_key: ApiKey, version: int, correlation_id: int, /, **values: Any) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-PATIENCE_S = 10
+PATIENCE_S = 60
 
 
 async def until(condition: Callable[[], bool], pause_s: float = 0) -> None:
