@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventlog.client.view_commit import view_commit_metadata
-from tests.eventlog.remote.verbs import Cluster, run
+from tests.eventlog.remote.verbs import ANSWER_S_MAX, Cluster, run
 
 START = "2026-01-01T00:00:0"
 
@@ -66,7 +66,7 @@ def test_a_consumer_goes_on_where_the_group_was_put(cluster: Cluster, topic: str
 
     with cluster.consumer(topic) as consumer:
         consumer.subscribe([topic])
-        first = consumer.poll(20)
+        first = consumer.poll(ANSWER_S_MAX)
 
     assert first is not None
     assert (0, 8) == (first.partition(), first.offset())

@@ -69,7 +69,7 @@ class Tail:
     def __init__(self, cluster: Cluster, *argv: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "gputail", "tail", *argv, "--bootstrap-servers", cluster.bootstrap],
+            [sys.executable, "-m", "gputail", "tail", *argv, *cluster.options],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.PIPE,

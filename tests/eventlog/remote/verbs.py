@@ -12,6 +12,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from gputail.cli import main
 from tests.eventlog.inspect.written import Said
 
+ANSWER_S_MAX = 60
+"""The broker's process may stand still for a while."""
+
 
 def run(*argv: object) -> Said:
     """Run one command line in this process."""
@@ -27,9 +30,14 @@ class Cluster:
 
     bootstrap: str
 
+    @property
+    def options(self) -> tuple[str, ...]:
+        """What every verb is told of it."""
+        return ("--bootstrap-servers", self.bootstrap, "--timeout", str(ANSWER_S_MAX))
+
     def run(self, *argv: object) -> Said:
         """Run one command line."""
-        return run(*argv, "--bootstrap-servers", self.bootstrap)
+        return run(*argv, *self.options)
 
     def fine(self, *argv: object) -> Said:
         """Run one that has to work."""
@@ -43,7 +51,7 @@ class Cluster:
         for timestamp_ms in timestamps_ms:
             value = str(timestamp_ms).encode()
             producer.produce(topic, value, partition=partition, timestamp=timestamp_ms)
-        assert 0 == producer.flush(10)
+        assert 0 == producer.flush(ANSWER_S_MAX)
 
     def commit(self, group: str, topic: str, partition: int, offset: int, metadata: str = "") -> None:
         """Commit for a group without members."""
