@@ -242,7 +242,7 @@ class PublishingContract:
         await queue.ensure_topic(place.topic, 1)
         publisher = await queue.publisher(place.topic)
         delivery = publisher.publish([NewRecord(b"%d" % n, partition=0) for n in range(5_000)])
-        await publisher.close()
+        await publisher.close(WAIT_S)
         assert {0: 4_999} == await delivery.wait()
         await publisher.close()
         with pytest.raises(ClientClosedError):
