@@ -17,6 +17,7 @@ from query.api.observer import RequestCounts
 from query.api.server import ApiServer
 from query.api.settings import ApiSettings
 from query.views.store import ViewReader
+from tests.query.api.steady import keep_steady
 
 
 @attrs.frozen(eq=False)
@@ -46,7 +47,8 @@ class Served:
 async def serving(
     views: ViewReader, settings: ApiSettings | None = None, **collaborators: Any
 ) -> AsyncGenerator[Served]:
-    """Serve while the block runs; what went wrong in the server is raised here."""
+    """Serve while the block runs; what went wrong in the server is raised here. The loop's time is steady."""
+    keep_steady(asyncio.get_running_loop())
     settings = settings or ApiSettings()
     counts = RequestCounts()
     app = create_app(settings, views, **{"observer": counts, **collaborators})

@@ -76,8 +76,8 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
 @pytest.mark.parametrize("data", [HALF_HEAD, HALF_BODY, HALF_CHUNK, WHOLE + HALF_HEAD, b"G"])
 async def test_a_request_that_does_not_arrive_whole_is_408(data: bytes) -> None:
     """Head or body, the first request of a connection or a later one; then the connection is closed."""
+    began = time.monotonic()
     async with serving(fleet().reader(), QUICK) as api, connected(api, data) as (reader, _):
-        began = time.monotonic()
         got = await read_all(reader)
         assert 0.4 < time.monotonic() - began < 20.0
         *_, last = got.split(b"HTTP/1.1 ")
