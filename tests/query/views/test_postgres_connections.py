@@ -192,11 +192,12 @@ def test_a_server_without_room(place: OwnPostgresPlace) -> None:
 def test_a_stalled_transaction_gives_its_locks_back(postgres: PostgresServer) -> None:
     """Another writer of the same partitions waits for it, and not for ever; nothing of it is kept."""
     store = postgres.new_store("stalled")
-    url = postgres.url(store, options="-c idle_in_transaction_session_timeout=300")
+    url = postgres.url(store)
+    hasty = postgres.url(store, options="-c idle_in_transaction_session_timeout=2s")
     with (
         closing(opened(url)) as writer,
         closing(open_reader(url)) as reader,
-        closing(PostgresDatabase(parse(url))) as database,
+        closing(PostgresDatabase(parse(hasty))) as database,
         closing(database.open_tables(writer.build.name, None)) as tables,
     ):
         fill(writer, 1)

@@ -38,9 +38,9 @@ def test_an_idle_connection_that_was_ended(place: OwnPostgresPlace) -> None:
 
 def test_a_server_that_is_silent(place: OwnPostgresPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Is given up after a while; the connection is broken then, and the next one is another."""
-    monkeypatch.setattr(session, "_SILENCE_S_MAX", 0.2)
     address = parse(place.url)
     with closing(Session(address, address.schema)) as asked:
+        monkeypatch.setattr(session, "_SILENCE_S_MAX", 0.2)
         with pytest.raises(psycopg.OperationalError, match=r"no answer for 0\.2 s"):
             asked.rows("SELECT pg_sleep(60)")
         assert asked.is_broken
@@ -48,12 +48,13 @@ def test_a_server_that_is_silent(place: OwnPostgresPlace, monkeypatch: pytest.Mo
 
 def test_builds_that_nobody_lets_change(place: OwnPostgresPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is told; and they can be changed as soon as they are let."""
-    monkeypatch.setattr(session, "_SILENCE_S_MAX", 0.2)
     builds = place.builds()
     builds.begin(PROJECTIONS)
     with closing(place.server.connect()) as other:
         other.execute("BEGIN")
         other.execute(f"LOCK TABLE {place.store}.builds IN ACCESS EXCLUSIVE MODE")
-        with pytest.raises(ViewUnavailableError, match=r"no answer for 0\.2 s.*see to"):
-            builds.others()
+        with monkeypatch.context() as patched:
+            patched.setattr(session, "_SILENCE_S_MAX", 0.2)
+            with pytest.raises(ViewUnavailableError, match=r"no answer for 0\.2 s.*see to"):
+                builds.others()
     assert 1 == len(builds.others())
