@@ -192,12 +192,15 @@ def test_a_storm_of_writers(place: OwnPostgresPlace, seed: int, rounds: int) -> 
     """Of any partitions in any order, with new GPUs, metrics and label sets: no deadlock, each row once."""
     logged = len(place.server.log.read_text())
     place.writer()
+    gate = threading.Barrier(WRITERS)
 
     def write(draw: random.Random) -> int:
         writer, stale = place.writer(), 0
-        for _ in range(rounds):
-            chosen = draw.sample(range(PARTITION_COUNT), draw.randint(1, PARTITION_COUNT))
+        for turn in range(rounds):
+            chosen = draw.sample(range(PARTITION_COUNT), draw.randint(1, PARTITION_COUNT) if turn else 9)
             states = writer.partition_states(TOPIC, TOPIC_ID)
+            if not turn:  # all know the same, and want some of the same
+                gate.wait(END_S_MAX)
             steps, rows = [], []
             for partition in chosen:
                 state = states.get(partition)

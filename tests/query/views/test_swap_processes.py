@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -19,7 +21,15 @@ from tests.query.views.place import PROJECTIONS, Place
 from tests.query.views.place_at import place_at
 from tests.query.views.swap import NEW_BATCHES as NEW
 from tests.query.views.swap import OLD_BATCHES as OLD
-from tests.query.views.test_reader_processes import ROOT, check_view, ended, running
+from tests.query.views.test_reader_processes import (
+    END_S_MAX,
+    ROOT,
+    check_view,
+    ended,
+    running,
+    to_be_killed,
+    wait_for_the_end_of_killed,
+)
 
 
 def asked(reader: ViewReader, number: int) -> object:
@@ -71,9 +81,18 @@ def swapping(url: str, snapshot: Path) -> Iterator[subprocess.Popen[str]]:
     ],
 )
 def test_reads_while_builds_are_swapped(
-    tmp_path: Path, views_of: Callable[..., str], seed: int, kind: str, lives: int, reads: int
+    tmp_path: Path,
+    views_of: Callable[..., str],
+    request: pytest.FixtureRequest,
+    seed: int,
+    kind: str,
+    lives: int,
+    reads: int,
 ) -> None:
-    """Each answer is the old or the new one, though whoever swaps is killed now and then."""
+    """Each answer is the old or the new one, though whoever swaps is killed now and then.
+
+    It is killed after some reads, and once they have met both builds, and builds that no life before had.
+    """
     draw, url, snapshot = random.Random(seed), views_of(kind), tmp_path / "snapshot"
     place = place_at(url)
     writer = place.writer()
@@ -83,22 +102,30 @@ def test_reads_while_builds_are_swapped(
     fill(writer, NEW - OLD, OLD * BATCH_RECORDS)
     new = told_by(place)
     assert all(one != other for one, other in zip(old[:3], new[:3], strict=True))
-    reader, names, told = place.reader(), set(), [0, 0]
-    for _ in range(lives):
-        with swapping(url, snapshot) as process:
+    reader, names, told = place.reader(), set[str](), [0, 0]
+    for life in range(lives):
+        with swapping(to_be_killed(url), snapshot) as process:
             assert process.stdout is not None
             process.stdout.readline()  # it has started
-            dies_at = draw.randrange(reads // 2, reads)
-            for number in range(reads):
+            left, end_s = draw.randrange(reads // 2, reads), time.monotonic() + END_S_MAX
+            for number in count():
                 kind_of_question = number % len(old)
                 answer = asked(reader, kind_of_question)
                 assert answer in (old[kind_of_question], new[kind_of_question])
                 told[answer == new[kind_of_question]] += 1
                 if number % 20 == 0:
                     names.add(reader.status().build.name)
-                if number == dies_at:
+                if number < left:
+                    continue
+                if process.poll() is not None:
+                    break
+                if min(told) > (life + 1) * reads // 100 and len(names) > life + 1:
                     process.kill()
-    assert all(count > reads // 100 for count in told)
+                    process.wait()
+                    left = number + reads // 4  # what it has left is read for a while
+                assert time.monotonic() < end_s, (told, names)
+    wait_for_the_end_of_killed(request, url)
+    assert min(told) > lives * reads // 100
     assert len(names) > lives
     check_goes_on(place)
     fresh = place.builds().begin(PROJECTIONS)
