@@ -132,11 +132,11 @@ class StreamerContract:
 
     async def test_once_is_once_across_restarts(self, place: Place) -> None:
         """Stopped in the middle of the pass, then run to the end, then run again: each row is there once."""
-        slow = Running(place, once=True, rate=200.0)
-        await slow.sends(10)
+        slow = Running(place, once=True, rate=4.0)
+        await slow.sends(3)
         await slow.stop()
         first = slow.counters.events_acknowledged
-        assert 10 <= first < 72
+        assert 3 <= first < 72
         for left in (72 - first, 0):
             streamer = Running(place, once=True)
             await streamer.ended()
@@ -163,7 +163,7 @@ class StreamerContract:
 
     async def test_once_is_done_by_those_who_stay(self, place: Place) -> None:
         """Two share the pass; one has sent its part, the other leaves with rows unsent: they are sent."""
-        leaver = Running(place, instance_id="leaver", once=True, rate=10.0)
+        leaver = Running(place, instance_id="leaver", once=True, rate=4.0)
         await leaver.sends(2)
         stayer = Running(place, instance_id="stayer", once=True)
         await until(lambda: stayer.task.done() or owns_half(stayer))
@@ -263,8 +263,9 @@ class StreamerContract:
         await streamer.sends(100)
         place.go_away()
         try:
-            await until(lambda: streamer.counters.events_pending > 0)
-            async with asyncio.timeout(10):
+            published = streamer.counters.events_published  # of these, all may have been stored
+            await until(lambda: streamer.counters.events_published > published)
+            async with asyncio.timeout(30):
                 await streamer.streamer.stop(0.5)
                 with pytest.raises(UndeliveredError, match=r"^\d+ records"):
                     await streamer.task

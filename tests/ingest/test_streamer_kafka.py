@@ -93,9 +93,9 @@ async def test_a_member_that_dies_leaves_its_rows_to_those_who_are_done(broker: 
 
 
 def killed_in_the_middle(address: str, source: str) -> None:
-    with running_streamers(address, source, 20.0, "once") as streamers:
-        for name in ("dies", "stays"):
-            streamers.start(name)
+    with running_streamers(address, source, 40.0, "once") as streamers:
+        streamers.start("dies", rate=3.0)  # it has rows left, however long the other one takes to come
+        streamers.start("stays")
         for name in ("dies", "stays"):
             streamers.until(partial(streamers.has_sent, name, 3))
         streamers.signal("dies", signal.SIGKILL)

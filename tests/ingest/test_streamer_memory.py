@@ -43,7 +43,6 @@ async def test_a_broker_that_takes_nothing_is_told_of(
 ) -> None:
     """One line when the buffer has been full for a while, and one when there is room again."""
     monkeypatch.setattr(sending, "_LOOK_S", 0.05)
-    monkeypatch.setattr(sending, "_TELL_S", 0.1)
 
     def told() -> list[int]:
         return [line.levelno for line in caplog.records if line.name == sending.__name__]
@@ -52,8 +51,10 @@ async def test_a_broker_that_takes_nothing_is_told_of(
         streamer = Running(place, buffer=OutboxLimits(records_max=100))
         await streamer.sends()
         place.go_away()
-        await until(lambda: logging.WARNING in told())
-        await asyncio.sleep(0.3)
+        with monkeypatch.context() as patched:
+            patched.setattr(sending, "_TELL_S", 0.1)
+            await until(lambda: logging.WARNING in told())
+            await asyncio.sleep(0.3)
         place.come_back()
         await until(lambda: logging.INFO in told())
         await streamer.stop()

@@ -28,9 +28,12 @@ class RunningStreamers:
         """What each said last, also of those that have ended."""
         self._readers: list[threading.Thread] = []
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, *, rate: float | None = None) -> None:
+        """Start one, with another rate than the others' if told so."""
+        source, usual, *options = self._arguments
+        arguments = (source, str(rate or usual), *options)
         process = self.processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "tests.ingest.streaming.process", self._address, name, *self._arguments],
+            [sys.executable, "-m", "tests.ingest.streaming.process", self._address, name, *arguments],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
