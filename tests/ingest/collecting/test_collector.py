@@ -26,6 +26,7 @@ async def test_the_view_is_the_fold_of_the_log(pipeline: Pipeline, seed: int) ->
         await pipeline.applied(queue)
         await pipeline.publish(queue, random_records(random, 300, partitions=PARTITIONS, first_row=300))
         await pipeline.applied(queue)
+        await pipeline.followed(queue)
     expected = await pipeline.expected(queue)
     assert expected.rows == pipeline.rows()
     writer = pipeline.writer()
@@ -87,6 +88,7 @@ async def test_commits_name_the_view(in_memory: Pipeline) -> None:
     await in_memory.publish(queue, [NewRecord(event(0), None, 0)])
     async with in_memory.collector():
         await in_memory.applied(queue)
+        await in_memory.followed(queue)
     assert isinstance(queue, InMemoryMessageQueue)
     group = queue.log.group(COLLECTORS)
     assert {in_memory.place.at(0): f"view:{in_memory.views}"} == group.metadata
@@ -99,6 +101,7 @@ async def test_commits_name_the_view_in_a_broker(in_broker: Pipeline) -> None:
     await in_broker.publish(queue, [NewRecord(event(0), None, 0)])
     async with in_broker.collector():
         await in_broker.applied(queue)
+        await in_broker.followed(queue)
     assert isinstance(in_broker.place, TelemetryInBroker)
     survey = KafkaSurvey(KafkaAddress(f"127.0.0.1:{in_broker.place.broker.port}"))
     commits = await asyncio.to_thread(survey.commits, [COLLECTORS])

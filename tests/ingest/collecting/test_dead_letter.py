@@ -107,8 +107,11 @@ async def test_nothing_is_applied_while_letters_cannot_be_stored(in_memory: Pipe
     await queue.close()
 
 
-async def test_a_flood_of_poison_stops_nobody(pipeline: Pipeline, caplog: pytest.LogCaptureFixture) -> None:
-    """Thousands of them are all set aside, with a line or two in the log, and the events are applied."""
+async def test_a_flood_of_poison_stops_nobody(
+    pipeline: Pipeline, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of them are all set aside, with a line in the log, and the events are applied."""
+    monkeypatch.setattr(dead_letter, "TELL_S", 3_600.0)
     queue = pipeline.place.open()
     poison = [NewRecord(b"%d" % number, None, 0) for number in range(5_000)]
     await pipeline.publish(queue, [*poison, NewRecord(event(0), None, 0), NewRecord(event(1), None, 1)])

@@ -107,10 +107,13 @@ async def test_a_collector_that_was_stopped_past_its_session(in_memory: Pipeline
     stalling = attrs.evolve(QUICK, poll_interval_s_max=0.3, settle_s_max=0.05)
     async with in_memory.collector(open_writer=gate.writer_of(in_memory), settings=stalling) as zombie:
         await until(lambda: gate.waiting == 1)
+        assert isinstance(queue, InMemoryMessageQueue)
+        (member,) = queue.log.group(COLLECTORS)._members
         await in_memory.publish(queue, [NewRecord(event(99), None, 0)])
         async with in_memory.collector() as other:
             await until(lambda: other.counters.partitions == PARTITIONS)
             await in_memory.applied(queue)
+            member.poll_interval_s_max = 60.0  # once is enough
             gate.open()
             await until(lambda: zombie.counters.partitions == PARTITIONS // 2)
             await in_memory.publish(queue, [NewRecord(event(row), None, row % 4) for row in range(100, 140)])
