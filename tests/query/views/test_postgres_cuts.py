@@ -14,6 +14,7 @@ from query.views.building import Builds
 from query.views.errors import StaleCheckpointError, ViewUnavailableError
 from query.views.model import Build
 from query.views.store import ViewWriter
+from tests.acceptance.api import wait_until
 from tests.postgres_proxy import PostgresProxy, Side
 from tests.postgres_server import PostgresServer
 from tests.query.views.answers import read
@@ -25,6 +26,8 @@ from tests.query.views.postgres_place import PostgresPlace
 from tests.query.views.sqlite_place import LAZY
 from tests.stores import schema_of, store_of
 
+READ = "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 2 AND mode = 'ShareLock'"
+"""Builds that are not dropped, for somebody reads them."""
 MESSAGES_MAX = 10_000
 TRIES_MAX = 20
 
@@ -182,6 +185,7 @@ def test_a_change_of_builds_that_is_interrupted_anywhere(
     for listed in builds.listing():
         if not listed.is_current:
             builds.drop_named(listed.name)
+    wait_until(lambda: not cut.server.ask(READ), "the end of what was read, which nobody waits for")
     builds.make_current(begun(builds, OLD))
     [(name, role)] = roles(builds)
     assert (OLD * BATCH_RECORDS, "current") == (end_of(reader), role)
