@@ -63,7 +63,7 @@ class Running:
         await self.queue.close()
 
     async def stop(self) -> None:
-        await self.streamer.stop(10)
+        await self.streamer.stop(30)
         await self.ended()
 
 

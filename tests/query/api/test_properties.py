@@ -77,7 +77,7 @@ def mend(case: Case[Any], gpu_id: str | None, url: str, session: requests.Sessio
         mend_steps(query)
     if query.pop("cursor", None) is not None:
         path = case.formatted_path
-        first = session.get(url + path, params={**query, "limit": 1}, timeout=10)
+        first = session.get(url + path, params={**query, "limit": 1}, timeout=60)
         cursor = first.json().get("next_cursor")
         if cursor is not None:
             query["cursor"], query["limit"] = cursor, query.get("limit", 10)
