@@ -90,3 +90,15 @@ async def reading(
 def offsets(events: list[Event]) -> list[int]:
     """The offset of each record."""
     return [event.data[0]["position"]["offset"] for event in events]
+
+
+def offsets_in(last_event_id: str) -> list[str]:
+    """The pairs of partition and offset."""
+    return last_event_id.partition("@")[0].split(",")
+
+
+async def given_up(coming: asyncio.Future[Event]) -> None:
+    """Wait no more for what has not come."""
+    assert not coming.done()
+    coming.cancel()
+    await asyncio.gather(coming, return_exceptions=True)
