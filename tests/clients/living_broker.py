@@ -17,6 +17,7 @@ from eventlog.broker.settings import BrokerSettings
 from eventlog.clock import SystemClock
 from eventlog.group.coordinator_settings import CoordinatorSettings
 from eventlog.group.settings import GroupSettings
+from eventlog.protocol import ApiKey
 from eventlog.storage.disk import PosixDisk
 from eventlog.storage.settings import LogSettings, TopicSettings
 
@@ -92,6 +93,10 @@ class LivingBroker:
     def connections(self) -> int:
         """How many clients are connected."""
         return self._broker.connections
+
+    def answered(self, api_key: ApiKey) -> int:
+        """How many requests of this kind have been answered."""
+        return sum(self._broker.measurements.requests[api_key].counts)
 
     async def _serve(self, started: Future[None]) -> None:
         try:
