@@ -108,8 +108,9 @@ async def test_cluster(broker: LivingBroker) -> None:
 
 async def test_unknown_topic(broker: LivingBroker) -> None:
     """A producer to a topic that does not exist gives up, for it gets no metadata."""
-    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap, request_timeout_ms=300)
+    producer = AIOKafkaProducer(bootstrap_servers=broker.bootstrap)
     await producer.start()
+    producer.client._request_timeout_ms = 300  # it gives up soon, now that it is connected
     try:
         with pytest.raises((UnknownTopicOrPartitionError, KafkaTimeoutError)):
             await producer.send_and_wait("no-such-topic", b"x")
