@@ -20,13 +20,13 @@ from eventlog.group.settings import GroupSettings
 from eventlog.protocol import ApiKey
 from eventlog.storage.disk import PosixDisk
 from eventlog.storage.settings import LogSettings, TopicSettings
+from tests.lasting_port import lasting_port
 
 T = TypeVar("T")
 
 WAIT_S_MAX = 30.0
 """Longer than any start, stop or call takes."""
 SETTINGS = BrokerSettings(
-    port=0,
     # A test's disk may be nearly full, and its groups are small and patient for nobody.
     log=LogSettings(free_bytes_min=0),
     coordinator=CoordinatorSettings(
@@ -43,7 +43,7 @@ class LivingBroker:
 
     def __init__(self, data_dir: Path, settings: BrokerSettings = SETTINGS) -> None:
         self.data_dir = data_dir
-        self.settings = settings
+        self.settings = attrs.evolve(settings, port=lasting_port())
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop
         self._broker: Broker
@@ -108,7 +108,6 @@ class LivingBroker:
         except BaseException as error:
             started.set_exception(error)
             raise
-        self.settings = attrs.evolve(self.settings, port=self._broker.port)
         running = asyncio.create_task(self._broker.run())
         started.set_result(None)
         await self._stop.wait()

@@ -13,6 +13,7 @@ from tests.clients.confluent_client import ConfluentClient
 from tests.clients.fed_group import PARTITIONS, fed_group
 from tests.clients.living_broker import living_broker
 from tests.eventlog.broker.running import RunningBroker, running_broker
+from tests.lasting_port import lasting_port
 
 T0_MS = 1_700_000_000_000
 A_WRITE = 10
@@ -70,8 +71,8 @@ def test_restart_under_load(
     make_client: type[Client], tmp_path: Path, end: Callable[[RunningBroker], int]
 ) -> None:
     """A producer and a consumer live through a restart: every record once, in order, none lost."""
-    with running_broker(tmp_path, "--auto-create-topics") as first:
-        bootstrap = first.bootstrap
+    bootstrap = f"127.0.0.1:{lasting_port()}"
+    with running_broker(tmp_path, "--auto-create-topics", "--listen", bootstrap) as first:
         client = make_client(bootstrap)
         with ConfluentClient(bootstrap).writer("t") as writer:
             writer.write([Message(None, b"makes the topic", T0_MS)])
