@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.clients.aiokafka_client import AiokafkaClient
-from tests.clients.client import Client, DamagedError, Found, Message, NothingCameError
+from tests.clients.client import WAIT_S, Client, DamagedError, Found, Message, NothingCameError
 from tests.clients.living_broker import living_broker
 from tests.clients.rot import rot
 
@@ -43,7 +43,7 @@ def test_refused(damaged: Client) -> None:
         # aiokafka asks again and again, and says nothing.
         silent = isinstance(damaged, AiokafkaClient)
         with pytest.raises(NothingCameError if silent else DamagedError):
-            reader.read(1, wait_s=SILENCE_S if silent else 10.0)
+            reader.read(1, wait_s=SILENCE_S if silent else WAIT_S)
         reader.seek(DAMAGED + 1)
         assert SOUND[DAMAGED:] == reader.read(2)
         reader.seek(0)
