@@ -113,10 +113,12 @@ async def test_whoever_keeps_the_broker_waiting_is_sent_away() -> None:
 async def test_a_client_that_does_not_read_is_sent_away(tmp_path: Path) -> None:
     """Megabytes that nobody takes hold a connection for no longer than an idle one."""
     disk = PosixDisk()
+    async with broker_inside(tmp_path / "data", disk) as inside:
+        await fill_topic(inside.port)
     settings = attrs.evolve(SETTINGS, idle_s_max=2 * FRAME_S_MAX)
     async with broker_inside(tmp_path / "data", disk, settings=settings) as inside:
-        await fill_topic(inside.port)
         deaf = await open_deaf(inside.port)
+        await until(lambda: inside.broker.measurements.connections_made > 0, GONE_S_MAX, "it is not there")
         await until(lambda: inside.broker.connections == 0, GONE_S_MAX, "it is still there")
         deaf.writer.transport.abort()
     disk.close()
