@@ -13,11 +13,14 @@ from tests.eventlog.broker.wire import WireClient
 from tests.reliability.broker.address import Address
 from tests.reliability.broker.clients import Follower, RetryingProducer, create_topic, read_partition
 from tests.reliability.broker.ledger import SentPartition
+from tests.reliability.broker.waiting import until
 
 PRODUCERS = 4
 PARTITIONS = 2
 TOPIC = "killed"
 LIFE_S_MAX = 0.3
+ACKED_EACH = 3
+"""So many batches at least for each broker; most machines do a hundred times that."""
 IMPATIENCE = 0.02
 SETTLE_S_MAX = 60.0
 
@@ -53,6 +56,15 @@ class Load:
         for task in self.tasks:
             if task.done():
                 task.result()
+
+    async def wait_for(self, acked: int) -> None:
+        """Wait until more batches than this are acknowledged."""
+
+        def is_there() -> bool:
+            self.check_alive()
+            return self.acked_count > acked
+
+        await until(is_there, SETTLE_S_MAX, "hardly anything is acknowledged")
 
     async def settle(self) -> None:
         """Let the producers have everything acknowledged, and end."""
@@ -101,6 +113,7 @@ async def _check_kills(data_dir: Path, seed: int, cycles: int) -> int:
                     load = Load.begin(address, seed, TOPIC)
                 address.set(port)
                 await asyncio.sleep(rng.uniform(0.05, LIFE_S_MAX))
+                await load.wait_for(ACKED_EACH * (number + 2))  # the next one's too, which may take none
         finally:
             address.clear()
             await asyncio.to_thread(broker.kill)
