@@ -24,11 +24,12 @@ from tests.reliability.disks.power_cut import ROOT, RecordingDisk
 KEPT, DUE = "kept", "due"
 """Topics whose records are kept for an hour, and for an instant."""
 DUE_MS = 200
-SESSION_MS = 1_000
+SESSION_MS = 60_000
+"""Far less than the clock is set by, and more than a slow machine stands still."""
 SILENT_MS = 300
 HEARTBEAT_S = 0.05
 BETWEEN_STEPS_S = 0.1
-SOON_S = 10.0
+SOON_S = 60.0
 BROKER_SETTINGS = attrs.evolve(
     SETTINGS,
     coordinator=CoordinatorSettings(
@@ -116,12 +117,17 @@ async def _beat(port: int, member: Member) -> None:
 
 async def _check_silence_is_noticed(inside: InsideBroker, clock: SteppedClock, client: WireClient) -> None:
     """A member that says nothing is given up in its time, though the wall clock goes back."""
+
+    def members() -> int:
+        return len(inside.broker.coordinator.describe("silent").members)
+
     silent = Member("silent", SILENT_MS)
-    assert await silent.join(client, 1) is ErrorCode.NONE
+    while not members():  # a slow machine may have given it up before the clock is set
+        await silent.join(client, 1)
     clock.step(-HOUR_MS)
 
     async def is_given_up() -> bool:
-        return not inside.broker.coordinator.describe("silent").members
+        return not members()
 
     await _soon(is_given_up, "a silent member is kept for as long as the wall clock was set back")
 
