@@ -19,7 +19,7 @@ LENGTH_BYTES = 4
 CONNECTIONS = 8
 ANSWER_S_MAX = 0.02
 """Most of what is sent has an answer or an end by then; what has not may be left waiting."""
-CLOSE_S_MAX = 3.0
+CLOSE_S_MAX = 10.0
 FRAME_BYTES_MAX = 16 * 1024 * 1024
 COUNTS = (
     *(struct.pack(">i", number) for number in (2**31 - 1, -1, -(2**31), 2**24)),

@@ -25,7 +25,7 @@ STALLED = 6
 STALLED_BYTES = 15 * 1024 * 1024
 """Together more than requests that arrive may hold."""
 STALL_S = 0.5
-ANSWER_S_MAX = 3.0
+ANSWER_S_MAX = 10.0
 FRAME_BYTES = 16 * 1024 * 1024 - 1
 PINGS = 200
 PAIRS_MAX = 12
