@@ -21,7 +21,7 @@ class TCPProxy(ABC):
         self._threads: list[threading.Thread] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
-        self._start(self._accept)
+        self._accepting = self._start(self._accept)
 
     def __enter__(self) -> Self:
         return self
@@ -38,6 +38,7 @@ class TCPProxy(ABC):
     def close(self) -> None:
         """Close everything, and wait for the threads."""
         _shut(self._listener)
+        self._accepting.join(10)  # whoever was accepted last is among the connections then
         self.cut()
         for thread in self._threads:
             thread.join(10)
@@ -67,11 +68,12 @@ class TCPProxy(ABC):
             self._start(_pass, asked, client, server)
             self._start(_pass, answered, server, client)
 
-    def _start(self, target: Callable[..., None], *arguments: object) -> None:
+    def _start(self, target: Callable[..., None], *arguments: object) -> threading.Thread:
         self._threads = [thread for thread in self._threads if thread.is_alive()]
         thread = threading.Thread(target=target, args=arguments, name="proxy", daemon=True)
         self._threads.append(thread)
         thread.start()
+        return thread
 
 
 def _pass(messages: Iterator[bytes], source: socket.socket, target: socket.socket) -> None:
