@@ -92,7 +92,10 @@ class DataFolder:
         """Say in the lock's file who works here, for whoever finds it held. OSError."""
         lines = [f"{os.getpid()}\n", *(f"{pid} {name}\n" for name, pid in pids.items())]
         text = "".join(lines).encode()
-        os.pwrite(self.lock_fd, text, 0)
+        before_bytes = os.fstat(self.lock_fd).st_size
+        os.pwrite(
+            self.lock_fd, text.ljust(before_bytes, b"\n"), 0
+        )  # or a reader finds a rest of what was there
         os.ftruncate(self.lock_fd, len(text))
 
     def children(self) -> Mapping[str, int]:

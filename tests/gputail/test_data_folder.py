@@ -68,6 +68,19 @@ def test_a_child_that_lives_on_is_named(tmp_path: Path) -> None:
     ) == str(caught.value)
 
 
+def test_whoever_reads_while_children_are_noted_finds_the_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of a longer text before it, a process of which somebody might end."""
+    folder, found = DataFolder(tmp_path), []
+    folder.acquire()
+    folder.note_children({"broker": 1_234_567, "collector-2": 1_234_568})
+    monkeypatch.setattr(os, "ftruncate", lambda *_: found.append(folder.children()))
+    folder.note_children({"broker": 17})
+    folder.release()
+    assert [{"broker": 17}] == found
+
+
 def test_a_link_to_nothing_is_an_error(tmp_path: Path) -> None:
     """Which says what it is."""
     (tmp_path / "link").symlink_to(tmp_path / "gone")
