@@ -8,6 +8,7 @@ from random import Random
 import attrs
 
 from eventlog.client import NewRecord
+from ingest.telemetry.codec import decode
 from tests.ingest.collecting.events import random_event
 from tests.ingest.collecting.running import PARTITIONS, QUICK, Pipeline, TelemetryInMemory, memory_views
 
@@ -29,8 +30,6 @@ async def _check(random: Random, count: int, views: str) -> None:
         async with pipeline.collector(settings=settings):
             await pipeline.applied(queue)
     rows = pipeline.rows()
-    assert len(set(rows)) == len(rows)
-    seen = [(row.gpu_id, row.observed_at_ms, row.metric, row.label_set) for row in rows]
-    assert len(set(seen)) == len(seen), "an event is there twice"
+    assert len(rows) == sum(len(decode(value).values) for value in values), "an event is there twice, or lost"
     assert (await pipeline.expected(queue)).rows == rows
     await queue.close()
