@@ -12,7 +12,9 @@ import asyncio
 import enum
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from functools import partial
 from typing import Protocol, TypeAlias, cast
 
 from eventlog.broker.file_sender import FileSender
@@ -68,6 +70,10 @@ class Requests(Protocol):
         ...
 
 
+class Farewell(partial[Awaitable[Response]]):
+    """Work that others wait for: it is done also where the client hangs up before its turn has come."""
+
+
 class Connection(asyncio.BufferedProtocol):
     """The asyncio protocol of one accepted connection. Times are the loop's, in seconds."""
 
@@ -86,6 +92,7 @@ class Connection(asyncio.BufferedProtocol):
         self._queue: deque[tuple[Slot, Work, int]] = deque()
         self._queued_bytes = 0
         self._worker: asyncio.Task[None] | None = None
+        self._parting: asyncio.Task[None] | None = None
         self._is_working = False
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -113,6 +120,9 @@ class Connection(asyncio.BufferedProtocol):
             self._worker.cancel()
         if self._sender is not None:
             self._sender.close()
+        farewells = [work for _, work, _ in self._queue if isinstance(work, Farewell)]
+        if farewells:
+            self._parting = self._loop.create_task(self._part(farewells))
         self._queue.clear()
         self._count_queued(-self._queued_bytes)
         self._memory.forget(self)
@@ -236,6 +246,12 @@ class Connection(asyncio.BufferedProtocol):
             self.close("an error of the broker's own")
         finally:
             self._worker = None
+
+    async def _part(self, farewells: Iterable[Farewell]) -> None:
+        """Do what nobody waits for an answer to; what cannot be done is let be."""
+        for work in farewells:
+            with suppress(ProtocolError, EventLogError, OSError):
+                await work()
 
     # --- responses ---------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from functools import partial
 
-from eventlog.broker.connection import Connection, Work
+from eventlog.broker.connection import Connection, Farewell, Work
 from eventlog.broker.handlers.fetch import Fetch
 from eventlog.broker.handlers.produce import Produce
 from eventlog.broker.measurements import Measurements
@@ -55,7 +55,8 @@ class Dispatch:
             return partial(self._fetch.answer, header, request)
         if api_key is ApiKey.API_VERSIONS:
             return partial(self._tell_versions, header, frame)
-        return partial(self._answer, connection, header, frame)
+        kind = Farewell if api_key is ApiKey.LEAVE_GROUP else partial
+        return kind(self._answer, connection, header, frame)
 
     async def _tell_versions(self, header: RequestHeader, frame: bytearray) -> bytes:
         decode_api_versions_request(frame, header)

@@ -13,6 +13,7 @@ import pytest
 
 from eventlog.broker import server
 from eventlog.broker.server import Broker
+from eventlog.broker.settings import BrokerSettings
 from eventlog.clock import SystemClock
 from eventlog.errors import DirectoryLockedError
 from eventlog.group import GroupSettings
@@ -203,28 +204,47 @@ async def test_drain_of_a_client_that_does_not_read(tmp_path: Path, caplog: pyte
     assert ["the broker stops, and the client did not take its answers"] == reasons(caplog)
 
 
+def join_frame(member_id: str = "", version: int = 3) -> bytes:
+    """A consumer joins the group."""
+    return request_frame(
+        ApiKey.JOIN_GROUP,
+        version,
+        1,
+        group_id="g",
+        session_timeout=600_000,
+        rebalance_timeout=600_000,
+        member_id=member_id,
+        protocol_type="consumer",
+        protocols=[{"name": "range", "metadata": b""}],
+    )
+
+
+def settings_of_slow_groups() -> BrokerSettings:
+    """The first member of a group waits for others, for longer than any test."""
+    groups = CoordinatorSettings(group=GroupSettings(initial_rebalance_delay_ms=600_000))
+    return settings_for_tests(coordinator=groups)
+
+
+async def test_a_member_that_leaves_and_hangs_up_while_it_joins(tmp_path: Path) -> None:
+    """It is gone, though its turn to leave comes behind a join that is not answered yet."""
+    async with living_broker(tmp_path / "log", settings_of_slow_groups()) as broker:
+        async with await WireClient.open(broker.port) as client:
+            client.send(join_frame(version=4))
+            _, answer = await client.answer(ApiKey.JOIN_GROUP, 4)
+            client.send(join_frame(answer.member_id, version=4))
+            await until(lambda: broker.coordinator.describe("g").members)
+            client.send(request_frame(ApiKey.LEAVE_GROUP, 1, 2, group_id="g", member_id=answer.member_id))
+            client.send(request_frame(ApiKey.LEAVE_GROUP, 1, 3, group_id="g", member_id="nobody"))
+        await until(lambda: not broker.coordinator.describe("g").members)
+
+
 async def test_joining_while_it_stops(tmp_path: Path) -> None:
     """Who waits for a group is told at once to look for its coordinator again."""
-    groups = CoordinatorSettings(group=GroupSettings(initial_rebalance_delay_ms=600_000))
-    settings = settings_for_tests(coordinator=groups)
     async with (
-        living_broker(tmp_path / "log", settings) as broker,
+        living_broker(tmp_path / "log", settings_of_slow_groups()) as broker,
         await WireClient.open(broker.port) as client,
     ):
-        protocols = [{"name": "range", "metadata": b""}]
-        client.send(
-            request_frame(
-                ApiKey.JOIN_GROUP,
-                3,
-                1,
-                group_id="g",
-                session_timeout=10_000,
-                rebalance_timeout=10_000,
-                member_id="",
-                protocol_type="consumer",
-                protocols=protocols,
-            )
-        )
+        client.send(join_frame())
         await until(broker.coordinator.groups)
         await broker.drain()
         _, answer = await client.answer(ApiKey.JOIN_GROUP, 3)
