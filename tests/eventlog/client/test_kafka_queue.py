@@ -14,7 +14,7 @@ from tests.eventlog.client.broker_process import BrokerProcess
 from tests.eventlog.client.contract_groups import GroupContract
 from tests.eventlog.client.contract_publishing import PublishingContract
 from tests.eventlog.client.contract_reading import ReadingContract
-from tests.eventlog.client.place import KafkaPlace
+from tests.eventlog.client.place import LASTING, KafkaPlace
 
 ANSWER_S_MAX = 30.0
 
@@ -26,9 +26,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BrokerProcess]:
     process.stop()
 
 
+class LastingPlace(KafkaPlace):
+    settings = LASTING
+
+
 @pytest.fixture
 def place(broker: BrokerProcess) -> KafkaPlace:
-    return KafkaPlace(broker)
+    return LastingPlace(broker)
 
 
 class TestPublishing(PublishingContract):
