@@ -93,9 +93,8 @@ class DataFolder:
         lines = [f"{os.getpid()}\n", *(f"{pid} {name}\n" for name, pid in pids.items())]
         text = "".join(lines).encode()
         before_bytes = os.fstat(self.lock_fd).st_size
-        os.pwrite(
-            self.lock_fd, text.ljust(before_bytes, b"\n"), 0
-        )  # or a reader finds a rest of what was there
+        # Filled up: a reader must not find a rest of what was there.
+        os.pwrite(self.lock_fd, text.ljust(before_bytes, b"\n"), 0)
         os.ftruncate(self.lock_fd, len(text))
 
     def children(self) -> Mapping[str, int]:

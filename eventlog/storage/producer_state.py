@@ -138,9 +138,9 @@ class ProducerState:
 
     def refused(self, header: BatchHeader, now_ms: int) -> None:
         """Take note of a batch that is to be sent again: with it an unknown producer has to begin."""
-        number, epoch, sequence = header.producer_id, header.producer_epoch, header.base_sequence
-        if number >= 0 and number not in self.producers:
-            self.producers[number] = Producer(epoch, now_ms, first_sequence=sequence)
+        if header.is_idempotent and header.producer_id not in self.producers:
+            beginning = Producer(header.producer_epoch, now_ms, first_sequence=header.base_sequence)
+            self.producers[header.producer_id] = beginning
 
     def cut_off(self, before: ProducerState, acknowledged_end: int) -> None:
         """Take note of the producers that lost all their batches: with the first they have to begin again.

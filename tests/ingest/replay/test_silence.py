@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from typing import Any
 
 import pytest
 
 from eventlog.client import InMemoryMessageQueue, NewRecord, TopicPartition
-from eventlog.client.batch import Batch
-from eventlog.client.memory_subscription import MemorySubscription
 from ingest.replay.silence import has_nothing
+from tests.eventlog.client.stopped import stop_in_the_first_poll
 
 SILENT_S = 0.3
 
@@ -27,17 +24,7 @@ async def test_a_stop_of_the_process_is_no_silence(monkeypatch: pytest.MonkeyPat
     """A poll that ends late and empty leaves records behind: they are no gap."""
     topic = f"topic-{uuid.uuid4().hex[:8]}"
     queue = await filled(topic, 3)
-    loop, poll, late_s = asyncio.get_running_loop(), MemorySubscription.poll, [60.0]
-    now_s = loop.time
-
-    async def stopped_once(self: MemorySubscription, **options: Any) -> Batch:
-        if not late_s:
-            return await poll(self, **options)
-        stopped_s = late_s.pop()
-        monkeypatch.setattr(loop, "time", lambda: now_s() + stopped_s)
-        return Batch()
-
-    monkeypatch.setattr(MemorySubscription, "poll", stopped_once)
+    stop_in_the_first_poll(monkeypatch)
     assert not await has_nothing(queue, TopicPartition(topic, 0), 1, SILENT_S)
     await queue.close()
 
