@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
-from eventlog.client import MessageQueue, Record, Refusal, Subscription, TopicPartition
+from eventlog.client import MessageQueue, Record, Refusal, Subscription, TopicPartition, poll_until_silent
 from eventlog.client.errors import CorruptRangeError, OffsetOutOfRangeError
 from eventlog.client.past_damage import next_readable
 
@@ -14,8 +13,7 @@ logger = logging.getLogger(__name__)
 
 RECORDS_MAX = 1_000
 """In one batch."""
-POLL_S = 0.5
-QUIET_S_MAX = 5.0
+SILENT_S_MAX = 5.0
 """After so long without a record, from a broker that answers, the rest is damaged and was passed over."""
 ANSWER_S = 10.0
 
@@ -41,11 +39,11 @@ async def read_topic(
     if not positions:
         return
     subscription = await queue.read(positions)
-    loop = asyncio.get_running_loop()
-    heard_s = loop.time()
     try:
-        while any(position < ends[at] for at, position in positions.items()):
-            batch = await subscription.poll(records_max=RECORDS_MAX, timeout_s=POLL_S)
+        while open_ends := {at for at, position in positions.items() if position < ends[at]}:
+            batch = await poll_until_silent(queue, subscription, SILENT_S_MAX, records_max=RECORDS_MAX)
+            if not batch:
+                return
             records = [record for record in batch.records if record.offset < ends[_at(record)]]
             for record in batch.records:
                 positions[_at(record)] = record.offset + 1
@@ -53,11 +51,8 @@ async def read_topic(
                 await _pass(queue, subscription, refusal, positions)
             if records:
                 yield records
-            if batch:
-                heard_s = loop.time()
-            elif loop.time() - heard_s >= QUIET_S_MAX:
-                await queue.watermarks(ends)  # a broker that is away must not pass for damage
-                return
+            if ended := {at for at in open_ends if positions[at] >= ends[at]}:
+                await subscription.pause(ended)  # what goes on there would hide a silence elsewhere
     finally:
         await subscription.close()
 

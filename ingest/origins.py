@@ -6,12 +6,18 @@ may have written in between, so the way back is walked in growing steps.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Sequence
 
 import attrs
 
-from eventlog.client import MessageQueue, Record, TopicPartition, Watermarks, read_end
+from eventlog.client import (
+    MessageQueue,
+    Record,
+    TopicPartition,
+    Watermarks,
+    poll_until_silent,
+    read_end,
+)
 from ingest.errors import PoisonRecordError
 from ingest.telemetry.codec import frame
 from ingest.telemetry.model import Origin
@@ -20,7 +26,7 @@ _STEPS = (100, 2_000, 25_000)
 """Records that each step goes back; what is left after them is read from its start."""
 _AT_ONCE = 50_000
 """Records held at a time: a large step takes a few partitions at a time."""
-_QUIET_S_MAX = 5.0
+SILENT_S_MAX = 5.0
 """After so long without a record, from a broker that answers, what is left is damaged."""
 
 
@@ -68,7 +74,9 @@ class OriginFinder:
             count = step if self._records_max is None else min(step, self._records_max)
             marks = await self._queue.watermarks(left)
             for some in _groups(left, max(1, _AT_ONCE // count)):
-                for at, records in (await read_end(self._queue, some, count)).items():
+                # Below the marks that tell what is left: the log goes on while it is read.
+                found = await read_end(self._queue, {at: marks[at] for at in some}, count)
+                for at, records in found.items():
                     ends[at.partition] = self._told(marks[at], records)
             left = [
                 at
@@ -94,21 +102,15 @@ class OriginFinder:
         marks = (await self._queue.watermarks([at]))[at]
         start, end = self._floor(at, marks), marks.high_watermark
         highest: Origin | None = None
-        loop = asyncio.get_running_loop()
         subscription = await self._queue.read({at: start})
         try:
-            heard_s = loop.time()
-            while start < end and loop.time() - heard_s < _QUIET_S_MAX:
-                batch = await subscription.poll(timeout_s=1.0)
+            while start < end and (batch := await poll_until_silent(self._queue, subscription, SILENT_S_MAX)):
                 for refusal in batch.refusals:
                     raise refusal.error
-                if batch.records:
-                    heard_s, start = loop.time(), batch.records[-1].offset + 1
-                    highest = max(highest, self._highest(batch.records), key=_place)
+                start = batch.records[-1].offset + 1
+                highest = max(highest, self._highest(batch.records), key=_place)
         finally:
             await subscription.close()
-        if start < end:
-            await self._queue.watermarks([at])  # a broker that is away must not pass for damage
         if highest is None:
             self._in_vain[at] = end
         return highest

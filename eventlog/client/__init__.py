@@ -13,8 +13,8 @@ How the modules stand to each other, lowest first:
     admin                                   blocking calls, for commands
     kafka_reading, kafka_publisher,
     kafka_subscription, kafka_queue         the log behind a Kafka-protocol cluster
-    polled_membership, log_end,
-    past_damage, opening                    on top of both
+    polled_membership, silence,
+    log_end, past_damage, opening                    on top of both
 
 This is all of `eventlog` that other packages may import.
 """
@@ -43,6 +43,7 @@ from eventlog.client.port import (
 )
 from eventlog.client.record import NewRecord, Record
 from eventlog.client.run import Run, runs_of
+from eventlog.client.silence import poll_until_silent
 
 __all__ = [
     "Batch",
@@ -67,6 +68,7 @@ __all__ = [
     "Watermarks",
     "open_queue",
     "partition_of",
+    "poll_until_silent",
     "read_end",
     "runs_of",
 ]

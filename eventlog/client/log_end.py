@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from eventlog.client.description import TopicPartition, Watermarks
 from eventlog.client.port import MessageQueue, Subscription
 from eventlog.client.record import Record
+from eventlog.client.silence import poll_until_silent
 
 logger = logging.getLogger(__name__)
 
 
 async def read_end(
-    queue: MessageQueue, partitions: Iterable[TopicPartition], count: int, *, quiet_s_max: float = 5.0
+    queue: MessageQueue,
+    marks: Mapping[TopicPartition, Watermarks],
+    count: int,
+    *,
+    silent_s_max: float = 5.0,
 ) -> dict[TopicPartition, list[Record]]:
-    """The records among each partition's last `count` offsets below the high watermark, in order.
+    """The records among each partition's last `count` offsets below its mark, in order.
+
+    The marks are the caller's: with others asked for here, a caller that knows how far back it looked
+    would go by an end that has moved on since.
 
     Where the end cannot be read, because it is damaged and the topic skips damage, nothing comes: after
-    `quiet_s_max` without a record, and with a broker that still answers, what has come is all there is.
+    `silent_s_max` with a broker that answers, what has come is all there is.
 
     Raises:
         CorruptRangeError: the end is damaged, and the topic refuses damage.
+        OffsetOutOfRangeError: retention has removed what was to be read.
         BrokerUnavailableError: nobody answers.
         UnknownTopicError: there is no such partition.
     """
-    found: dict[TopicPartition, list[Record]] = {at: [] for at in partitions}
-    marks = await queue.watermarks(found)
+    found: dict[TopicPartition, list[Record]] = {at: [] for at in marks}
     starts = {
         at: max(mark.log_start, mark.high_watermark - count)
         for at, mark in marks.items()
@@ -36,7 +44,8 @@ async def read_end(
         return found
     subscription = await queue.read(starts)
     try:
-        await _collect(queue, subscription, found, {at: marks[at] for at in starts}, quiet_s_max)
+        ends = {at: marks[at].high_watermark for at in starts}
+        await _collect(queue, subscription, found, ends, silent_s_max)
     finally:
         await subscription.close()
     return found
@@ -46,27 +55,23 @@ async def _collect(
     queue: MessageQueue,
     subscription: Subscription,
     found: dict[TopicPartition, list[Record]],
-    open_ends: dict[TopicPartition, Watermarks],
-    quiet_s_max: float,
+    ends: dict[TopicPartition, int],
+    silent_s_max: float,
 ) -> None:
-    wait_s = min(1.0, quiet_s_max)
-    quiet_s = 0.0  # by what was waited for, not by the clock: after a stop of this process records lie ready
-    while open_ends:
-        batch = await subscription.poll(timeout_s=wait_s)
+    while ends:
+        batch = await poll_until_silent(queue, subscription, silent_s_max)
+        if not batch:
+            logger.warning(
+                "the end of the log cannot be read; going by the records before it",
+                extra={"action": "read_end", "partitions": sorted(map(str, ends))},
+            )
+            return
         for refusal in batch.refusals:
             raise refusal.error
         for record in batch.records:
             at = TopicPartition(record.topic, record.partition)
-            if at in open_ends:
-                if record.offset < open_ends[at].high_watermark:
-                    found[at].append(record)
-                if record.offset >= open_ends[at].high_watermark - 1:
-                    del open_ends[at]
-        quiet_s = 0.0 if batch.records else quiet_s + wait_s
-        if quiet_s >= quiet_s_max:
-            await queue.watermarks(open_ends)
-            logger.warning(
-                "the end of the log cannot be read; going by the records before it",
-                extra={"action": "read_end", "partitions": sorted(map(str, open_ends))},
-            )
-            return
+            if at in ends and record.offset < ends[at]:
+                found[at].append(record)
+            if at in ends and record.offset >= ends[at] - 1:
+                del ends[at]
+                await subscription.pause([at])  # what goes on there would hide a silence elsewhere

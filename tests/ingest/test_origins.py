@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pytest
 
-from eventlog.client import InMemoryMessageQueue, NewRecord, Start, TopicPartition
+from eventlog.client import InMemoryMessageQueue, NewRecord, Start, TopicPartition, Watermarks
 from eventlog.client.memory_subscription import MemorySubscription
 from ingest import origins
 from ingest.origins import OriginFinder, PartitionEnd
@@ -118,6 +118,23 @@ def place(record: NewRecord) -> tuple[int, int, str]:
     assert record.value is not None
     origin = frame(record.value).origin
     return origin.pass_number, origin.row, origin.source
+
+
+async def test_a_log_that_grows_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between any two looks at its end others write more than a step reads; what was there is found."""
+    monkeypatch.setattr(origins, "_STEPS", (2, 7))
+    queue = await filled([event("a", 1, 0)])
+    publisher = await queue.publisher(TOPIC)
+    watermarks = queue.watermarks
+
+    async def then_grown(partitions: Iterable[TopicPartition]) -> dict[TopicPartition, Watermarks]:
+        marks = await watermarks(partitions)
+        await publisher.publish([event("b", 1, 0)] * 20).wait()
+        return marks
+
+    monkeypatch.setattr(queue, "watermarks", then_grown)
+    assert Origin("a", 1, 0) == (await found(queue, "a", None)).origin
+    await queue.close()
 
 
 async def test_what_was_searched_in_vain_is_not_searched_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import attrs
 
-from eventlog.client.batch import Refusal
+from eventlog.client.batch import Batch, Refusal
 from eventlog.client.description import TopicPartition
 from eventlog.client.errors import CorruptRangeError, OffsetOutOfRangeError
 from eventlog.client.past_damage import next_readable
 from eventlog.client.port import MessageQueue, Subscription
 from eventlog.client.record import Record
+from eventlog.client.silence import poll_until_silent
 
-POLL_S = 0.5
 RECORDS_MAX = 1_000
 
 
@@ -27,8 +27,8 @@ class Notice:
 class Course:
     """Reads partitions from `starts` on, in no group.
 
-    With `ends` it stops there; otherwise it goes on until somebody closes it. `answer_s` is how long the
-    broker may be silent before an end is reached.
+    With `ends` it stops there; otherwise it goes on until somebody closes it. `answer_s` is how long
+    nothing may come before an end is reached, from a broker that answers.
     """
 
     def __init__(
@@ -55,9 +55,8 @@ class Course:
             return
         subscription = await self._queue.read(self._position)
         try:
-            silent_s = 0.0
             while not self._is_over():
-                batch = await subscription.poll(records_max=RECORDS_MAX, timeout_s=POLL_S)
+                batch = await self._next(subscription)
                 for gap in batch.gaps:
                     yield Notice(f"{gap.at}: {_offsets(gap.expected_offset, gap.next_offset)} not in the log")
                 if records := self._taken(batch.records):
@@ -65,13 +64,28 @@ class Course:
                 for refusal in batch.refusals:
                     if (notice := await self._met(subscription, refusal)) is not None:
                         yield notice
-                silent_s = 0.0 if batch else silent_s + POLL_S
-                if self._ends is not None and silent_s >= self._answer_s:
-                    for notice in await self._missing(self._ends):
+                if self._ends is None:
+                    continue
+                if not batch:
+                    for notice in self._missing(self._ends):
                         yield notice
                     return
+                await self._pause_ended(subscription, batch, self._ends)
         finally:
             await subscription.close()
+
+    async def _next(self, subscription: Subscription) -> Batch:
+        """What comes next; nothing where nothing will."""
+        if self._ends is None:
+            return await subscription.poll(records_max=RECORDS_MAX)
+        return await poll_until_silent(self._queue, subscription, self._answer_s, records_max=RECORDS_MAX)
+
+    async def _pause_ended(
+        self, subscription: Subscription, batch: Batch, ends: Mapping[TopicPartition, int]
+    ) -> None:
+        """What goes on beyond an end would hide a silence elsewhere."""
+        if ended := {run.at for run in batch.runs if self._position[run.at] >= ends[run.at]}:
+            await subscription.pause(ended)
 
     def _is_over(self) -> bool:
         ends = self._ends
@@ -114,9 +128,8 @@ class Course:
         self._position[at] = offset
         await subscription.seek(at, offset)
 
-    async def _missing(self, ends: Mapping[TopicPartition, int]) -> list[Notice]:
-        """What silence means: BrokerUnavailableError, or offsets that the broker passes over."""
-        await self._queue.watermarks(ends)
+    def _missing(self, ends: Mapping[TopicPartition, int]) -> list[Notice]:
+        """What silence means: offsets that the broker passes over."""
         return [
             Notice(f"{at}: {_offsets(position, ends[at])} not in the log")
             for at, position in self._position.items()

@@ -50,7 +50,7 @@ class PublishingContract:
         publisher = await queue.publisher(place.topic)
         await publisher.publish([NewRecord(b"a", partition=0, timestamp_ms=1_000)]).wait()
         await publisher.publish([NewRecord(b"b", partition=0)]).wait()
-        records = (await read_end(queue, [place.at(0)], 2))[place.at(0)]
+        records = (await read_end(queue, await queue.watermarks([place.at(0)]), 2))[place.at(0)]
         assert records[0].timestamp_ms == 1_000
         assert records[1].timestamp_ms > 1_700_000_000_000
         await queue.close()

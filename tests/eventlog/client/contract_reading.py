@@ -191,9 +191,20 @@ class ReadingContract:
         publisher = await queue.publisher(place.topic)
         await publisher.publish([NewRecord(b"%d" % n, partition=0) for n in range(10)]).wait()
         await publisher.publish([NewRecord(b"only", partition=1)]).wait()
-        found = await read_end(queue, await queue.partitions_of(place.topic), 3)
+        marks = await queue.watermarks(await queue.partitions_of(place.topic))
+        found = await read_end(queue, marks, 3)
         values = {at.partition: [record.value for record in records] for at, records in found.items()}
         assert {0: [b"7", b"8", b"9"], 1: [b"only"], 2: []} == values
+        await queue.close()
+
+    async def test_the_end_is_that_of_the_marks(self, place: Place) -> None:
+        """What comes after they were asked for belongs neither to the end nor to the count."""
+        queue = await filled(place, 5)
+        at = place.at(0)
+        marks = await queue.watermarks([at])
+        publisher = await queue.publisher(place.topic)
+        await publisher.publish([NewRecord(b"later", partition=0)] * 5).wait()
+        assert [3, 4] == [record.offset for record in (await read_end(queue, marks, 2))[at]]
         await queue.close()
 
     async def test_a_damaged_end_does_not_block(self, place: Place) -> None:
@@ -201,7 +212,7 @@ class ReadingContract:
         queue = await filled(place, 3, {"gputail.damaged": "skip"})
         at = place.at(0)
         place.damage(at, b"record-0002")
-        found = await read_end(queue, [at], 2, quiet_s_max=place.quiet_s_max)
+        found = await read_end(queue, await queue.watermarks([at]), 2, silent_s_max=place.silent_s_max)
         assert [b"record-0001"] == [record.value for record in found[at]]
         await queue.close()
 

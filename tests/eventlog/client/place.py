@@ -28,7 +28,7 @@ LASTING: Settings = {**QUICK, "session.timeout.ms": 1_500 * int(WAIT_S)}
 class Place(ABC):
     """One test's log; `topic` and `group` are names that nobody else uses."""
 
-    quiet_s_max: float
+    silent_s_max: float
     """What is there has come to a new reader by then, though the machine is busy."""
 
     def __init__(self) -> None:
@@ -57,7 +57,7 @@ class Place(ABC):
 
 
 class MemoryPlace(Place):
-    quiet_s_max = 0.1
+    silent_s_max = 0.1
 
     def __init__(self) -> None:
         super().__init__()
@@ -84,7 +84,7 @@ class MemoryPlace(Place):
 class KafkaPlace(Place):
     """Compression is off, so that a test can find a value in the file that it damages."""
 
-    quiet_s_max = 5.0
+    silent_s_max = 5.0
     settings: Settings = QUICK
 
     def __init__(self, broker: BrokerProcess) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
 from eventlog.client import InMemoryMessageQueue, MessageQueue, NewRecord
 from eventlog.client.address import KafkaAddress
 from eventlog.client.admin import KafkaAdmin
 from eventlog.client.description import TopicPartition
+from eventlog.client.errors import ClientClosedError
 from eventlog.client.kafka_queue import KafkaMessageQueue
 from eventlog.remote.tail.course import Course, Notice
 from tests.eventlog.remote.verbs import Cluster
@@ -58,6 +61,29 @@ async def test_an_end_that_does_not_come_is_not_waited_for(name: str) -> None:
 
     assert [8, 9] == offsets
     assert [f"{name}/0: offsets 10 to 11 are not in the log"] == notices
+
+
+async def test_what_goes_on_elsewhere_hides_no_silence(name: str) -> None:
+    """One end does not come, and beyond the other end somebody writes all the time."""
+    queue, ends = InMemoryMessageQueue(name), {TopicPartition(name, 0): 4, TopicPartition(name, 1): 1}
+    await queue.ensure_topic(name, 2)
+    publisher = await queue.publisher(name)
+    await publisher.publish([NewRecord(b"value", partition=0)] * 3).wait()
+
+    async def write() -> None:
+        with suppress(ClientClosedError):  # with the queue, at the end of the course
+            while True:
+                await publisher.publish([NewRecord(b"more", partition=1)]).wait()
+                await asyncio.sleep(0.01)
+
+    writing = asyncio.create_task(write())
+    async with asyncio.timeout(60.0):
+        offsets, notices = await run_course(queue, dict.fromkeys(ends, 0), ends, answer_s=0.5)
+    writing.cancel()
+    await asyncio.wait([writing])
+
+    assert [0, 0, 1, 2] == sorted(offsets)
+    assert [f"{name}/0: offset 3 is not in the log"] == notices
 
 
 async def test_records_beyond_the_end_are_left_out(cluster: Cluster, topic: str) -> None:
