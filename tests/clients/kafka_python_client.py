@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import socket
 import time
 import warnings
 from collections.abc import Iterator, Sequence
@@ -36,10 +37,25 @@ with warnings.catch_warnings():
         NoOffsetForPartitionError,
         OffsetOutOfRangeError,
     )
+    from kafka.net.inet import KafkaNetSocket
     from kafka.structs import OffsetAndMetadata
 
 PROMPT = {"reconnect_backoff_ms": 20, "reconnect_backoff_max_ms": 100, "retry_backoff_ms": 20}
 """Tests restart their brokers."""
+
+_sock_connect = KafkaNetSocket.sock_connect
+
+
+async def _connected_or_closed(self: Any, net: Any, sock: socket.socket, *where: Any, **until: Any) -> Any:
+    try:
+        return await _sock_connect(self, net, sock, *where, **until)
+    except Exception:
+        sock.close()
+        raise
+
+
+# Where a connection is refused, kafka-python 3.0.12 leaves its socket to the collector of garbage.
+KafkaNetSocket.sock_connect = _connected_or_closed
 
 ASSIGNORS = {"range": RangePartitionAssignor, "roundrobin": RoundRobinPartitionAssignor}
 REBALANCE_MS = 5_000
@@ -229,7 +245,7 @@ class KafkaPythonClient:
 
 
 def forget_sockets() -> None:
-    """Collect the sockets that kafka-python leaves unclosed when a connection is refused."""
+    """Collect the sockets that kafka-python leaves unclosed when it is closed while it connects."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         gc.collect()
