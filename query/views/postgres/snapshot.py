@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import attrs
 from query.views.blocks import Block
 from query.views.copying import Contents, copy
 from query.views.model import Build, ViewStatus
+from query.views.postgres.address import Address
 from query.views.postgres.advisory import READERS, try_lock
 from query.views.postgres.changes import begun, swap
 from query.views.postgres.connection import PostgresTables
@@ -39,7 +40,7 @@ _NO_PERIOD: Final = 0
 def copy_of(store: Store, build: Build, destination: Path) -> ViewStatus:
     """Copy a build within one transaction that only reads; see `Builds.snapshot`."""
     row = store.readable(build.name)
-    with closing(Session(store.address, store.address.schema)) as session:
+    with _guard(store.address) as session:
         with plain_errors(store.address):
             if not try_lock(session, store.address, row.number, READERS, shared=True):
                 raise store.gone(build.name)
@@ -59,7 +60,7 @@ def restored(store: Store, snapshot: SnapshotFile, *, keep: bool) -> Build:
     before, it does not any more.
     """
     address, copied = store.address, snapshot.build
-    with closing(Session(address, address.schema)) as guard:
+    with _guard(address) as guard:
         with store.changing() as session:
             row = begun(session, address, copied.projections, copied.created_at_ms, None)
             is_kept = try_lock(guard, address, row.number, READERS, shared=True)
@@ -68,8 +69,17 @@ def restored(store: Store, snapshot: SnapshotFile, *, keep: bool) -> Build:
             copy(snapshot.contents, empty)
         with store.changing() as session:
             swap(session, address, row, keep=keep)
-        guard.unlock()
     return row.build
+
+
+@contextmanager
+def _guard(address: Address) -> Iterator[Session]:
+    """A session whose locks are free when this ends, however it does."""
+    with closing(Session(address, address.schema)) as session:
+        try:
+            yield session
+        finally:
+            session.unlock()
 
 
 def _locked_days(session: Session) -> Sequence[int]:

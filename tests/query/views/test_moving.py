@@ -14,6 +14,7 @@ from query.views import copying
 from query.views.errors import BadViewsError, DamagedViewError, OtherBuildError, ViewUnavailableError
 from query.views.model import Origin, RefusedLog
 from query.views.postgres import snapshot
+from query.views.postgres.session import Session
 from tests.postgres_server import PostgresServer
 from tests.query.views.answers import settle
 from tests.query.views.changes import SEEN_MS, START_MS, TOPIC, TOPIC_ID, Feed, Fleet
@@ -44,6 +45,21 @@ def postgres_place(postgres: PostgresServer) -> Iterator[OwnPostgresPlace]:
 def both(request: pytest.FixtureRequest, sqlite: Place, postgres_place: Place) -> tuple[Place, Place]:
     """A store that has views, and one that gets them."""
     return (sqlite, postgres_place) if request.param == "from sqlite" else (postgres_place, sqlite)
+
+
+@pytest.fixture
+def late_ends(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The server notices that a connection was closed when the test has ended."""
+    closed: list[Session] = []
+
+    def close_later(self: Session) -> None:
+        closed.append(self)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Session, "close", close_later)
+        yield
+    for session in closed:
+        session.close()
 
 
 def filled(place: Place) -> Feed:
@@ -159,6 +175,7 @@ def test_a_damaged_snapshot_is_refused(
     assert [] == postgres_place.server.schemas(postgres_place.store)
 
 
+@pytest.mark.usefixtures("late_ends")
 def test_a_restore_that_is_broken_off(
     postgres_place: OwnPostgresPlace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -181,6 +198,20 @@ def test_a_restore_that_is_broken_off(
     assert ["current", "next"] == [role for _, role in roles(builds)]
     assert len(before) + 1 == len(server.schemas(store))
     assert old == builds.current()
+
+
+@pytest.mark.usefixtures("late_ends")
+def test_a_build_goes_as_soon_as_its_snapshot_is_taken(
+    postgres_place: OwnPostgresPlace, tmp_path: Path
+) -> None:
+    """Whoever takes one gives the build back with it."""
+    filled(postgres_place)
+    builds, server, store = postgres_place.builds(), postgres_place.server, postgres_place.store
+    before = server.schemas(store)
+    build = builds.begin(postgres_place.reader().status().build.projections)
+    builds.snapshot(build, tmp_path / "copy")
+    builds.drop(build)
+    assert before == server.schemas(store)
 
 
 def test_a_server_that_goes_while_a_snapshot_is_taken(
