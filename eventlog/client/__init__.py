@@ -14,7 +14,7 @@ How the modules stand to each other, lowest first:
     kafka_reading, kafka_publisher,
     kafka_subscription, kafka_queue         the log behind a Kafka-protocol cluster
     polled_membership, silence,
-    log_end, past_damage, opening                    on top of both
+    log_end, past_damage, opening           on top of both
 
 This is all of `eventlog` that other packages may import.
 """
