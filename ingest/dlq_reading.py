@@ -8,13 +8,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from eventlog.client import MessageQueue, Record, Refusal, Subscription, TopicPartition, poll_until_silent
 from eventlog.client.errors import CorruptRangeError, OffsetOutOfRangeError
 from eventlog.client.past_damage import next_readable
+from eventlog.client.silence import SILENT_S_MAX
 
 logger = logging.getLogger(__name__)
 
 RECORDS_MAX = 1_000
 """In one batch."""
-SILENT_S_MAX = 5.0
-"""After so long without a record, from a broker that answers, the rest is damaged and was passed over."""
 ANSWER_S = 10.0
 
 

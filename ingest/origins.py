@@ -26,8 +26,6 @@ _STEPS = (100, 2_000, 25_000)
 """Records that each step goes back; what is left after them is read from its start."""
 _AT_ONCE = 50_000
 """Records held at a time: a large step takes a few partitions at a time."""
-SILENT_S_MAX = 5.0
-"""After so long without a record, from a broker that answers, what is left is damaged."""
 
 
 @attrs.frozen
@@ -104,7 +102,7 @@ class OriginFinder:
         highest: Origin | None = None
         subscription = await self._queue.read({at: start})
         try:
-            while start < end and (batch := await poll_until_silent(self._queue, subscription, SILENT_S_MAX)):
+            while start < end and (batch := await poll_until_silent(self._queue, subscription)):
                 for refusal in batch.refusals:
                     raise refusal.error
                 start = batch.records[-1].offset + 1

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from eventlog.client.description import TopicPartition, Watermarks
 from eventlog.client.port import MessageQueue, Subscription
 from eventlog.client.record import Record
-from eventlog.client.silence import poll_until_silent
+from eventlog.client.silence import SILENT_S_MAX, poll_until_silent
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ async def read_end(
     marks: Mapping[TopicPartition, Watermarks],
     count: int,
     *,
-    silent_s_max: float = 5.0,
+    silent_s_max: float = SILENT_S_MAX,
 ) -> dict[TopicPartition, list[Record]]:
     """The records among each partition's last `count` offsets below its mark, in order.
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from eventlog.client.batch import Batch
 from eventlog.client.port import MessageQueue, Subscription
 
+SILENT_S_MAX = 5.0
+"""After so long without a record, from a broker that answers, what is left is damaged."""
 POLLS = 10
 """In which it is waited for."""
 
 
 async def poll_until_silent(
-    queue: MessageQueue, subscription: Subscription, silent_s_max: float, *, records_max: int = 10_000
+    queue: MessageQueue,
+    subscription: Subscription,
+    silent_s_max: float = SILENT_S_MAX,
+    *,
+    records_max: int = 10_000,
 ) -> Batch:
     """The next batch; an empty one where a broker that answers brings nothing for so long.
 

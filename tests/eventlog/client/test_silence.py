@@ -96,9 +96,8 @@ async def test_what_goes_on_elsewhere_hides_no_silence(at: TopicPartition) -> No
     writing = asyncio.create_task(write())
     async with asyncio.timeout(UNDER_WAY_S_MAX):
         found = await read_end(queue, marks, 2, silent_s_max=SILENT_S)
-    assert {at: [1], busy: [0]} == {
-        at: [record.offset for record in records] for at, records in found.items()
-    }
+    offsets = {each: [record.offset for record in records] for each, records in found.items()}
+    assert {at: [1], busy: [0]} == offsets
     writing.cancel()
     await asyncio.wait([writing])
     await queue.close()
